@@ -1,0 +1,40 @@
+# One word each, the same on a laptop and in CI: make demo · make test · make lint · make bench
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test test-slow lint bench data clean
+
+$(VENV)/ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed; set PYTHON=..." >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[viewer,test]'
+	@touch $@
+
+demo: $(VENV)/ready  ## the bundled recording through source, daemon and viewer; without a display a picture and a summary
+	@$(BIN)/streamer demo
+
+test: $(VENV)/ready
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(VENV)/ready
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+$(VENV)/bench: $(VENV)/ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	@touch $@
+
+bench: $(VENV)/bench  ## speed beside the peers, as ratios of one run
+	$(BIN)/python -m benchmarks
+
+data: $(VENV)/ready  ## make replay_data/ anew
+	$(BIN)/python -m replay_data.make
+
+clean:
+	rm -rf $(VENV) demo build dist *.egg-info

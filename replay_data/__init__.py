@@ -1,0 +1,1 @@
+"""Small recordings made by the project itself, with their truth."""

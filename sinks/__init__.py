@@ -1,0 +1,1 @@
+"""Sinks: each file writes Results or photons to one kind of file."""

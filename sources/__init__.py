@@ -1,0 +1,1 @@
+"""Sources: each file turns one vendor format or device into Chunks."""

@@ -1,0 +1,1 @@
+"""The engine: photons to numbers; no vendor format and no widget."""

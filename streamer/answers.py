@@ -1,0 +1,207 @@
+"""Answers: one cut through the tables, as numbers with errors; a pure function of tables, plan and cut."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamer.accumulators.exposure import FIXED
+from streamer.cuts import Cut, state_rows, sum_rows
+from streamer.estimators import g2 as g2_estimators
+from streamer.estimators.g2 import CwZero, GatedG2, PulsedG2
+from streamer.estimators.excitation import find_t0
+from streamer.estimators.lifetime import Lifetime, state_lifetime
+from streamer.estimators.one_over_e import OneOverE, state_one_over_e
+from streamer.estimators.states import Mixture, State, fit_mixture, states_from_thresholds
+from streamer.layout import Layout
+from streamer.plan import Plan
+
+Tables = Mapping[str, Mapping[str, NDArray[np.int64]]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decays:
+    """Decay of every row: all photons, then each state.
+
+    Attributes:
+        counts: int64[rows, detectors, nanotime bins].
+        t0_ns: raw channel -> nanotime of the excitation, None where it could not be found.
+        lifetimes, one_over_e: one per row.
+    """
+
+    counts: NDArray[np.int64]
+    t0_ns: dict[int, float | None]
+    lifetimes: tuple[Lifetime, ...]
+    one_over_e: tuple[OneOverE, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Correlation:
+    """One channel pair, every row: all pairs, then each state's.
+
+    Attributes:
+        pair: (a, b).
+        tau_counts: int64[rows, tau bins].
+        tau_g2: float64[rows, tau bins], over the accidental pairs expected segment by segment (whole run for all).
+        peaks, peaks_expected: [rows, lags] pairs and segment reference; None for cw.
+        gates: one per row; None without nanotime.
+        zero: one per row: pulsed or cw.
+    """
+
+    pair: tuple[int, int]
+    tau_counts: NDArray[np.int64]
+    tau_g2: NDArray[np.float64]
+    peaks: NDArray[np.int64] | None
+    peaks_expected: NDArray[np.float64] | None
+    gates: tuple[GatedG2, ...] | None
+    zero: tuple[PulsedG2 | CwZero, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """Everything that one cut says.
+
+    Attributes:
+        thresholds_cps: those in force.
+        mixture: what the trace itself says of its states; None when thresholds were given by hand.
+        states: darkest first.
+        time_s, photons: float64[1 + states], int64[1 + states, detectors]; all, then each state.
+        decays: None in T2.
+        correlations: one per pair.
+    """
+
+    thresholds_cps: tuple[float, ...]
+    mixture: Mixture | None
+    states: tuple[State, ...]
+    time_s: NDArray[np.float64]
+    photons: NDArray[np.int64]
+    decays: Decays | None
+    correlations: tuple[Correlation, ...]
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """Names of the rows."""
+        return ("all", *(state.name for state in self.states))
+
+
+def find_states(tables: Tables, layout: Layout, cut: Cut) -> tuple[tuple[float, ...], Mixture | None]:
+    """(thresholds, mixture) of a cut; the mixture is None where the thresholds are given by hand."""
+    if cut.thresholds_cps is not None:
+        return cut.thresholds_cps, None
+    scale = layout.scale
+    mixture = fit_mixture(tables["exposure"]["time"][: scale.n, 2], scale.edges, scale.seconds, cut.states)
+    return tuple(float(rate) for rate in mixture.thresholds_cps), mixture
+
+
+def answer(
+    tables: Tables,
+    plan: Plan,
+    cut: Cut,
+    found: tuple[tuple[float, ...], Mixture | None] | None = None,
+    cw_window_ns: float = 1.0,
+) -> Answers:
+    """Every number of the cut.
+
+    Args:
+        tables: accumulator name -> table name -> int64 array.
+        plan: how they were counted.
+        cut: the question.
+        found: what `find_states` gave, where it is known already.
+        cw_window_ns: window about zero delay for cw light.
+    """
+    layout = plan.layout
+    thresholds, mixture = found or find_states(tables, layout, cut)
+    time = tables["exposure"]["time"]
+    states = states_from_thresholds(thresholds, time[: layout.scale.n, 2], layout.scale.edges, layout.scale.seconds)
+    rows = _occupied(state_rows(layout.scale, thresholds), time)
+    return Answers(
+        thresholds,
+        mixture,
+        states,
+        sum_rows(time[:, 0], rows) * layout.tick_s,
+        sum_rows(tables["exposure"]["photons"], rows),
+        _decays(tables["lifetime"]["decay"], plan, rows) if "lifetime" in tables else None,
+        tuple(_correlation(tables, layout, rows, p, cw_window_ns) for p in range(len(layout.pairs))),
+    )
+
+
+def _occupied(rows: list[slice], time: NDArray[np.int64]) -> list[slice]:
+    """The same rows without the empty ones at either end: most levels are never visited and need not be read."""
+    seen = np.flatnonzero(time[:-1, 1])
+    low, high = (int(seen[0]), int(seen[-1]) + 1) if len(seen) else (0, 0)
+    return [slice(min(max(r.start, low), high), max(min(r.stop, high), min(max(r.start, low), high))) for r in rows]
+
+
+def _sum(table: NDArray[np.int64], rows: list[slice]) -> NDArray[np.int64]:
+    """`sum_rows` where `rows` part all occupied levels: with `mixed` they make the whole, read once."""
+    states = [table[one].sum(axis=0) for one in rows]
+    return np.stack([sum(states, table[-1]), *states])
+
+
+def _decays(table: NDArray[np.int64], plan: Plan, rows: list[slice]) -> Decays:
+    layout = plan.layout
+    counts = _sum(table, rows)
+    resolution_ns = layout.resolution_s * 1e9
+    bin_ns, period_ns = resolution_ns * (1 << layout.nanotime_shift), layout.period * resolution_ns
+    t0 = {
+        channel: plan.t0_ns.get(channel)
+        if plan.t0_ns.get(channel) is not None
+        else find_t0(counts[0, d], bin_ns, period_ns)
+        for d, channel in enumerate(layout.detectors)
+    }
+    zero = np.array([np.nan if value is None else value for value in t0.values()])
+    return Decays(
+        counts,
+        t0,
+        tuple(state_lifetime(row, bin_ns, period_ns, zero) for row in counts),
+        tuple(state_one_over_e(row, bin_ns, period_ns, zero) for row in counts),
+    )
+
+
+def _correlation(tables: Tables, layout: Layout, rows: list[slice], p: int, cw_window_ns: float) -> Correlation:
+    tau = _sum(tables["coincidences"][f"tau{p}"], rows)
+    products = _sum(tables["exposure"]["products"][:, p], rows) / FIXED
+    whole = tables["exposure"]["time"][:, 0].sum()
+    photons = tables["exposure"]["photons"].sum(axis=0)
+    a, b = (int(photons[layout.detector_of[channel]]) for channel in layout.pairs[p])
+    tau_ns = layout.tau_ns()
+    bin_ns, tick_ns, nominal = layout.tau_width * layout.fine_s * 1e9, layout.tick_s * 1e9, layout.scale.ticks
+    curves, expected = [], []
+    for row, (first, second) in enumerate(products):
+        s1, s2 = first / (nominal * tick_ns), second / (nominal * tick_ns) ** 2
+        if row == 0 and whole:
+            s1, s2 = a * b / (whole * tick_ns), a * b / (whole * tick_ns) ** 2
+        curve = g2_estimators.cw_g2(tau_ns, tau[row], s1, s2, bin_ns)
+        curves.append(curve.g2)
+        expected.append(curve.expected)
+    if not layout.pulsed:
+        zero = tuple(
+            g2_estimators.cw_zero(tau_ns, counts, reference, cw_window_ns)
+            for counts, reference in zip(tau, expected, strict=True)
+        )
+        return Correlation(layout.pairs[p], tau, np.stack(curves), None, None, None, zero)
+    gated = _sum(tables["coincidences"][f"lags{p}"], rows)
+    lags = np.arange(-layout.lags, layout.lags + 1)
+    pulses = nominal if layout.mode == "T3" else nominal / layout.period
+    reference = np.stack(
+        [g2_estimators.expected_pairs(lags, first / pulses, second / pulses**2) for first, second in products]
+    )
+    peaks = gated.sum(axis=2)
+    zeros = tuple(g2_estimators.pulsed_g2(lags, counts, each) for counts, each in zip(peaks, reference, strict=True))
+    gates = None
+    if layout.mode == "T3":
+        gates = tuple(g2_estimators.gated_g2(lags, counts, each) for counts, each in zip(gated, reference, strict=True))
+    return Correlation(layout.pairs[p], tau, np.stack(curves), peaks, reference, gates, zeros)
+
+
+def plain(value: Any) -> Any:
+    """NumPy scalars and NaN as plain JSON values (NaN and infinity become None)."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value

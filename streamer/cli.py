@@ -1,0 +1,220 @@
+"""Command line: serve · send · view · replay · batch · check · demo."""
+
+from __future__ import annotations
+
+import json
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from streamer.errors import InputError, StreamerError
+from streamer.transport import DEFAULT_ADDRESS
+
+app = typer.Typer(
+    help="Real-time analysis of single-photon time tags.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Config = Annotated[Path | None, typer.Option(help="TOML file with settings of the run (see docs/settings.md).")]
+Out = Annotated[Path | None, typer.Option(help="Folder for summary.json and results.npz.")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Option of the source; may be given again.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else there.")]
+
+
+def main() -> None:
+    """The console script: an error is one line and a status, 2 for wrong usage or unreadable input, 1 for the rest."""
+    try:
+        app()
+    except InputError as error:
+        sys.exit(_say(error, 2))
+    except (StreamerError, TimeoutError) as error:
+        sys.exit(_say(error, 1))
+    except KeyboardInterrupt:
+        sys.exit(0)
+
+
+def _say(error: Exception, status: int) -> int:
+    sys.stderr.write(f"streamer: {' '.join(str(error).split())}\n")
+    return status
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the picture and the results.")] = Path("demo"),
+    speed: Annotated[str, typer.Option(help="With a window: times real time, or max.")] = "2",
+) -> None:
+    """Replay the bundled recording of a simulated blinking dot; without a display leave a picture and a summary."""
+    from streamer.config import Settings
+    from streamer.launch import has_display
+    from streamer.registry import bundled_recording
+    from streamer.replay import replay as run
+    from streamer.show import print_summary, progress_bar
+
+    shown = has_display()
+    picture = None if shown else out / "viewer.png"
+    out.mkdir(parents=True, exist_ok=True)
+    recording, truth = bundled_recording()
+    with progress_bar() as progress:
+        summary, _ = run(
+            str(recording), Settings(), options=[f"speed={speed if shown else 'max'}"], out=out, viewer=shown,
+            snapshot=picture,
+            progress=progress,
+        )  # fmt: skip
+    print_summary(summary, truth)
+    sys.stdout.write(f"results: {out / 'summary.json'}, {out / 'results.npz'}\n")
+    if picture is not None:
+        sys.stdout.write(
+            f"picture: {picture}\n" if picture.exists() else "picture: none, the viewer could not draw (see above)\n"
+        )
+
+
+@app.command()
+def replay(
+    file: Annotated[str, typer.Argument(help="A recording, or the address of a source.")],
+    speed: Annotated[str, typer.Option(help="Times real time, or max.")] = "1",
+    config: Config = None,
+    no_viewer: Annotated[bool, typer.Option("--no-viewer", help="Do not open a window.")] = False,
+    as_json: Json = False,
+    out: Out = None,
+    options: Set = None,
+) -> None:
+    """Replay a recording through source, daemon and viewer as if it were measured now."""
+    from streamer.config import load_settings
+    from streamer.launch import has_display
+    from streamer.registry import open_source
+    from streamer.replay import replay as run
+    from streamer.show import print_summary, progress_bar
+
+    settings = load_settings(config)
+    chosen = [f"speed={speed}", *(options or [])]
+    open_source(
+        file, _pairs(chosen)
+    )  # a file that cannot be read is said here, in one line, before anything is started
+    viewer = not no_viewer and has_display()
+    if not no_viewer and not viewer:
+        sys.stderr.write("streamer: no display, so no window; --no-viewer says so beforehand\n")
+    with progress_bar(hidden=as_json) as progress:
+        summary, _ = run(
+            file, settings, options=chosen, config=config, out=out, viewer=viewer, quiet=as_json, progress=progress
+        )
+    if as_json:
+        sys.stdout.write(json.dumps(summary, allow_nan=False) + "\n")
+    else:
+        print_summary(summary, summary.get("truth"))
+        if out is not None:
+            sys.stdout.write(f"results: {out / 'summary.json'}, {out / 'results.npz'}\n")
+
+
+@app.command()
+def serve(
+    config: Config = None,
+    address: Annotated[str, typer.Option(help="Base address; two more ports above it are used.")] = DEFAULT_ADDRESS,
+    out: Annotated[Path, typer.Option(help="Each run leaves a folder of results here.")] = Path("runs"),
+) -> None:
+    """Run the daemon until Ctrl-C: it takes one source after the other, publishes Results and saves the final ones."""
+    from streamer.config import load_settings
+    from streamer.daemon import Daemon
+    from streamer.replay import obey_signals, saver
+    from streamer.transport import Hub
+
+    settings = load_settings(config)
+    with Hub(address) as hub:
+        daemon = Daemon(hub, settings, saver(out, per_run=True))
+        obey_signals(daemon)
+        sys.stderr.write(f"streamer: waiting for a source at {hub.address} (Ctrl-C ends)\n")
+        daemon.serve()
+        if daemon.saved:
+            sys.stderr.write(f"streamer: results are in {daemon.saved}\n")
+
+
+@app.command()
+def send(
+    source: Annotated[str, typer.Argument(help="A recording, or the address of a source such as simulate:steady.")],
+    to: Annotated[str, typer.Option(help="The daemon's address.")] = DEFAULT_ADDRESS,
+    options: Set = None,
+    config: Config = None,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for the daemon.")] = 30.0,
+) -> None:
+    """Push one source's photons to a daemon."""
+    from streamer.config import load_settings
+    from streamer.send import send as run
+
+    totals = run(source, to, load_settings(config), _pairs(options or []), wait)
+    sys.stderr.write(f"streamer: sent {totals.get('received', 0)} photons\n")
+
+
+@app.command()
+def view(
+    address: Annotated[str, typer.Argument(help="The daemon's address.")] = DEFAULT_ADDRESS,
+    snapshot: Annotated[
+        Path | None, typer.Option(help="Wait for the final Results, draw them into this PNG and end.")
+    ] = None,
+) -> None:
+    """Open the live viewer."""
+    from streamer.registry import load_viewer
+
+    raise typer.Exit(load_viewer()(address, snapshot=snapshot))
+
+
+@app.command()
+def batch(
+    files: Annotated[list[Path], typer.Argument(help="Recordings.")],
+    config: Config = None,
+    out: Out = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+) -> None:
+    """Analyse recordings without sockets or windows: a line of JSON each; unreadable ones are named, the rest done."""
+    from streamer.batch import analyse_to
+    from streamer.config import load_settings
+
+    settings = load_settings(config)
+    folders = [None if out is None else str(out / path.name) for path in files]
+    failed = 0
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        jobs = [
+            pool.submit(analyse_to, str(path), settings, folder) for path, folder in zip(files, folders, strict=True)
+        ]
+        for job in jobs:
+            try:
+                sys.stdout.write(json.dumps(job.result(), allow_nan=False) + "\n")
+                sys.stdout.flush()
+            except InputError as error:
+                failed = _say(error, 2)
+    raise typer.Exit(failed)
+
+
+@app.command()
+def check(
+    file: Annotated[str, typer.Argument(help="A recording, or the address of a source.")],
+    options: Set = None,
+    as_json: Json = False,
+) -> None:
+    """Read a recording to its end and say what it holds and what is wrong with it; nothing is analysed."""
+    from streamer.check import check_source
+    from streamer.registry import open_source
+    from streamer.show import print_check
+
+    found = check_source(open_source(file, _pairs(options or [])))
+    if as_json:
+        sys.stdout.write(json.dumps(found, allow_nan=False) + "\n")
+    else:
+        print_check(found)
+
+
+def _pairs(options: list[str]) -> dict[str, str]:
+    """`key=value` texts as a dict; InputError for anything else."""
+    pairs: dict[str, str] = {}
+    for option in options:
+        key, equals, value = option.partition("=")
+        if not equals or not key:
+            raise InputError(f"--set {option}: must look like key=value, for example speed=max")
+        pairs[key] = value
+    return pairs

@@ -1,0 +1,342 @@
+"""Daemon: the shell around the pipeline; it alone has sockets, a wall clock, and the duty to end cleanly."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import psutil
+
+from streamer.chunk import Chunk, StreamEnd
+from streamer.config import Settings
+from streamer.errors import InputError, ProtocolError
+from streamer.pipeline import Pipeline
+from streamer.result import Result
+from streamer.transport import ChunkIn, ControlIn, EndIn, Event, HelloIn, Hub, SourceLost
+
+CREDIT = 8  # chunks a source may be ahead of what was counted
+LINGER_S = 2.0  # how long a source may take to obey a stop before the run is closed without its end
+RATE_S = 1.0  # rates in the status are means over the last so many seconds
+IDLE_S = 0.25  # the status is told this often even when nothing comes, so that a viewer knows that the daemon lives
+
+Save = Callable[[str, Sequence[Result]], str]
+
+
+@dataclass
+class Run:
+    """One stream from its first to its last photon."""
+
+    peer: bytes
+    stream: str
+    pipeline: Pipeline
+    id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    started: float = field(default_factory=time.monotonic)
+    offset_s: float = 0.0  # stream time at `started`
+    next_seq: int = 0
+    paused: bool = False
+    backlog: list[tuple[int, Chunk]] = field(
+        default_factory=list
+    )  # chunks that came while paused; bounded by the credit
+    stopping: str | None = None
+    lost: str | None = None  # why the source is gone, until it comes back
+    changed: bool = True
+    rates: deque[tuple[float, np.ndarray[Any, Any]]] = field(default_factory=deque)
+
+
+class Daemon:
+    """Takes one stream at a time, publishes its Results at a steady pace, and answers on the control socket.
+
+    Args:
+        hub: bound sockets.
+        settings: of every run.
+        save: called with the run's id and its final Results; returns where they are.
+    """
+
+    def __init__(self, hub: Hub, settings: Settings, save: Save | None = None) -> None:
+        self.hub, self.settings, self.save = hub, settings, save
+        self.run: Run | None = None
+        self.seq = 0
+        self.saved: str | None = None
+        self.summary: dict[str, Any] | None = None
+        self._id = uuid.uuid4().hex[:12]
+        self._asked_to_stop: str | None = None
+        self._published = 0.0
+        self._told = 0.0
+        self._published_per_s = 0.0
+        self._process = psutil.Process()
+
+    # ---- the loop
+
+    def stop(self, reason: str) -> None:
+        """Ask the loop to end; safe from a signal handler or another thread."""
+        self._asked_to_stop = self._asked_to_stop or reason
+
+    def serve(self, until: Callable[[], bool] = lambda: False) -> None:
+        """Work until `stop` is called or `until()` is true; then end the run: final Results are published and saved."""
+        while self._asked_to_stop is None and not until():
+            self.step()
+        self.close(self._asked_to_stop or "daemon ended")
+
+    def step(self) -> None:
+        """Take what has come, at most one publishing interval long, and publish when it is time."""
+        interval = 1.0 / self.settings.results_per_s
+        wait = max(0.0, self._published + interval - time.monotonic())
+        for event in self.hub.poll(wait):
+            self._handle(event)
+        now = time.monotonic()
+        if now - self._published >= interval:
+            if self.run is not None and self.run.changed and self.run.pipeline.group.start is not None:
+                self.publish()
+            elif now - self._told >= IDLE_S:
+                self.hub.publish([self.status_result()])
+                self._told = now
+                self._published = now
+
+    def close(self, reason: str) -> None:
+        """End the run, if there is one, giving its source a moment to obey."""
+        run = self.run
+        if run is not None and run.pipeline.end is None:
+            run.stopping = reason
+            self.hub.stop(run.peer, reason)
+            self._resume()
+            deadline = time.monotonic() + LINGER_S
+            while run.pipeline.end is None and time.monotonic() < deadline:
+                for event in self.hub.poll(0.05):
+                    self._handle(event)
+            if run.pipeline.end is None:
+                self._finish(StreamEnd(reason))
+
+    # ---- events
+
+    def _handle(self, event: Event) -> None:
+        match event:
+            case HelloIn():
+                self._hello(event)
+            case ChunkIn():
+                self._chunk(event)
+            case EndIn():
+                if self.run is not None and event.peer == self.run.peer:
+                    self._resume()
+                    self._finish(event.end)
+                    self.hub.totals(event.peer, asdict(self.run.pipeline.account))
+            case SourceLost():
+                if self.run is not None and event.peer == self.run.peer and self.run.pipeline.end is None:
+                    self.run.lost = event.reason
+            case ControlIn():
+                self.hub.reply(event.peer, self.control(event.request))
+
+    def _hello(self, event: HelloIn) -> None:
+        run = self.run
+        if run is not None and run.stream == event.stream and run.pipeline.end is None:
+            run.peer, run.lost = event.peer, None
+            self.hub.welcome(event.peer, run.next_seq, CREDIT)
+            if run.stopping:
+                self.hub.stop(event.peer, run.stopping)
+            return
+        if run is not None and run.pipeline.end is None:
+            # Its source went away for good and another one comes: what was counted is a finished run.
+            run.stopping = run.stopping or f"source lost ({run.lost})"
+            self._finish(StreamEnd(run.stopping))
+        try:
+            pipeline = Pipeline(event.info, self.settings)
+        except InputError as error:
+            self.hub.refuse(event.peer, str(error))
+            return
+        self.run = Run(event.peer, event.stream, pipeline)
+        self.saved = self.summary = None
+        self.hub.welcome(event.peer, 0, CREDIT)
+
+    def _chunk(self, event: ChunkIn) -> None:
+        run = self.run
+        if run is None or event.peer != run.peer or run.pipeline.end is not None:
+            return
+        run.next_seq = event.seq + 1
+        if run.paused:
+            run.backlog.append((event.seq, event.chunk))
+        else:
+            self._count(run, event.seq, event.chunk)
+
+    def _count(self, run: Run, seq: int, chunk: Chunk) -> None:
+        try:
+            run.pipeline.feed(chunk)
+        except ProtocolError as error:
+            # Nothing already counted is lost: the run ends here with its reason.
+            run.stopping = str(error)
+            self.hub.stop(run.peer, str(error))
+            self._finish(StreamEnd(str(error), warnings=(str(error),)))
+            return
+        run.changed = True
+        self.hub.credit(run.peer, seq, CREDIT)
+
+    def _finish(self, end: StreamEnd) -> None:
+        run = self.run
+        assert run is not None
+        if run.stopping and end.reason != run.stopping:
+            end = replace(end, reason=run.stopping)
+        run.pipeline.finish(end)
+        results = self.publish()
+        self.summary = next(result.values for result in results if result.name == "summary")
+        self._save(results)
+
+    def _save(self, results: Sequence[Result]) -> None:
+        if self.save is not None and self.run is not None:
+            self.saved = self.save(self.run.id, results)
+
+    def _resume(self) -> None:
+        run = self.run
+        if run is not None:
+            run.paused = False
+            while run.backlog and run.pipeline.end is None:
+                self._count(run, *run.backlog.pop(0))
+
+    # ---- control
+
+    def control(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The answer to one request; wrong requests get one line, never an exception."""
+        actions: dict[Any, Callable[[dict[str, Any]], dict[str, Any]]] = {
+            "status": lambda _: {"status": self.status()},
+            "cut": self._new_cut,
+            "pause": self._pause,
+            "resume": lambda _: self._resume() or {},
+            "reset": self._reset,
+            "save": self._save_now,
+            "stop": self._stop_source,
+        }
+        action = actions.get(request.get("do"))
+        if action is None:
+            return {"ok": False, "error": f"do: must be one of {', '.join(actions)}, got {request.get('do')!r}"}
+        if self.run is None and request["do"] != "status":
+            return {"ok": False, "error": f"{request['do']}: no stream yet; start one with `streamer send SOURCE`"}
+        try:
+            return {"ok": True} | action(request)
+        except (ValueError, InputError) as error:
+            return {"ok": False, "error": str(error)}
+
+    def _new_cut(self, request: dict[str, Any]) -> dict[str, Any]:
+        assert self.run is not None
+        pipeline = self.run.pipeline
+        pipeline.cut = pipeline.cut.changed(request)
+        if pipeline.group.start is not None:
+            results = self.publish()
+            if pipeline.end is not None:
+                self.summary = next(result.values for result in results if result.name == "summary")
+        return {"cut": pipeline.cut.to_dict()}
+
+    def _pause(self, _: dict[str, Any]) -> dict[str, Any]:
+        assert self.run is not None
+        self.run.paused = self.run.pipeline.end is None
+        return {}
+
+    def _reset(self, _: dict[str, Any]) -> dict[str, Any]:
+        """Forget what was counted and go on with the same stream and cut."""
+        run = self.run
+        assert run is not None
+        if run.pipeline.end is not None:
+            raise ValueError(
+                "reset: the stream has ended, there is nothing to go on with; start another with `streamer send SOURCE`"
+            )
+        cut, at = run.pipeline.cut, run.pipeline.stream_s
+        self.run = replace(
+            run, pipeline=Pipeline(run.pipeline.info, self.settings), id=uuid.uuid4().hex[:12], offset_s=at,
+            started=time.monotonic(), rates=deque(),
+        )  # fmt: skip
+        self.run.pipeline.cut = cut
+        return {"run": self.run.id}
+
+    def _save_now(self, _: dict[str, Any]) -> dict[str, Any]:
+        assert self.run is not None
+        if self.save is None:
+            raise ValueError("save: the daemon has no folder to write to; start it with --out DIR")
+        self._save([*self.run.pipeline.results(self.run.stopping), self.status_result()])
+        return {"path": self.saved}
+
+    def _stop_source(self, request: dict[str, Any]) -> dict[str, Any]:
+        run = self.run
+        assert run is not None
+        if run.pipeline.end is None:
+            run.stopping = str(request.get("reason") or "asked to stop")
+            self.hub.stop(run.peer, run.stopping)
+        return {}
+
+    # ---- publishing
+
+    def publish(self) -> list[Result]:
+        """Publish every Result of the run as it stands."""
+        run = self.run
+        assert run is not None
+        began = time.monotonic()
+        results = [*run.pipeline.results(run.stopping), self.status_result()]
+        provenance = {"run": run.id, "seq": self.seq}
+        results = [replace(result, provenance=result.provenance | provenance) for result in results]
+        self.seq += 1
+        self.hub.publish(results)
+        run.changed = False
+        if self._published:
+            self._published_per_s += 0.1 * (1.0 / max(began - self._published, 1e-3) - self._published_per_s)
+        self._published = self._told = began
+        return results
+
+    def status_result(self) -> Result:
+        """The status as a Result."""
+        run = self.run
+        provenance = {
+            "run": run.id if run else self._id,
+            "seq": self.seq,
+            "stream_s": run.pipeline.counted_s if run else 0.0,
+            "cut": run.pipeline.cut.to_dict() if run else {},
+            "final": run is not None and run.pipeline.end is not None,
+        }
+        return Result("status", "status", values=self.status(), provenance=provenance)
+
+    def status(self) -> dict[str, Any]:
+        """How things stand, as plain JSON."""
+        memory = self._process.memory_info().rss
+        run = self.run
+        if run is None:
+            return {
+                "state": "waiting", "run": self._id, "memory_bytes": memory, "photons": 0, "photons_per_s": 0.0,
+                "warnings": [],
+                "results_per_s": 0.0, "malformed": self.hub.malformed,
+            }  # fmt: skip
+        pipeline = run.pipeline
+        info, end = pipeline.info, pipeline.end
+        rates = self._rates(run)
+        lag = time.monotonic() - run.started - (pipeline.stream_s - run.offset_s) if info.live and end is None else 0.0
+        return {
+            "state": "ended" if end else "paused" if run.paused else "source lost" if run.lost else "running",
+            "run": run.id,
+            "source": info.source,
+            "file": info.file,
+            "format": info.format,
+            "mode": info.mode,
+            "stream_s": pipeline.stream_s,
+            "counted_s": pipeline.counted_s,
+            "duration_s": info.duration_s,
+            "photons": int(pipeline.received.sum()),
+            "photons_per_s": float(rates.sum()),
+            "channel_rates": {str(c): float(rates[c]) for c in np.flatnonzero(pipeline.received)},
+            "lag_s": lag,
+            "lost_records": pipeline.lost + (end.lost_records if end else 0),
+            "gaps": pipeline.gaps,
+            "live_s": pipeline.live_ticks * info.tick_s,
+            "memory_bytes": memory,
+            "warnings": pipeline.warnings,
+            "account": asdict(pipeline.account),
+            "stopped_by": end.reason if end else None,
+            "results_per_s": self._published_per_s,
+            "malformed": self.hub.malformed,
+        }
+
+    def _rates(self, run: Run) -> np.ndarray[Any, Any]:
+        """Photons per second of wall time by channel, float64[256], over the last RATE_S."""
+        now = time.monotonic()
+        run.rates.append((now, run.pipeline.received.copy()))
+        while len(run.rates) > 2 and now - run.rates[1][0] >= RATE_S:
+            run.rates.popleft()
+        (then, before), (_, present) = run.rates[0], run.rates[-1]
+        return np.asarray((present - before) / max(now - then, 1e-3))

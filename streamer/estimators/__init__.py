@@ -1,0 +1,1 @@
+"""Estimators: pure functions from summed tables to numbers with errors."""

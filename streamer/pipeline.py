@@ -1,0 +1,214 @@
+"""Pipeline: chunks in, Results out; no socket, thread, clock or environment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamer.accumulators import for_layout
+from streamer.answers import Answers, answer, find_states
+from streamer.chunk import Chunk, StreamEnd, StreamInfo
+from streamer.config import Settings
+from streamer.cuts import Cut
+from streamer.delays import Delays
+from streamer.errors import ProtocolError
+from streamer.estimators.states import Mixture
+from streamer.group import Group
+from streamer.kernels import CHANNELS, INT, TABLE1, TIMES, kernel
+from streamer.plan import make_plan
+from streamer.publish import as_results
+from streamer.result import Result
+from streamer.summary import g2_values, state_values
+
+REFIT_GROWTH = 1.02  # states are looked for anew when there are 2 % more segments, or when asked for exactly
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Where every photon is. received = analysed + open + outside.
+
+    Attributes:
+        received: photons that came in chunks.
+        analysed: photons in closed segments, in every table.
+        open: photons of the segment that is not over, and those a delay holds back.
+        outside: photons that a delay moved over the end of a stretch, or that came while the analysis was stopped.
+    """
+
+    received: int
+    analysed: int
+    open: int
+    outside: int
+
+
+class Pipeline:
+    """One stream, counted and answered.
+
+    Args:
+        info: of the stream.
+        settings: of the run.
+
+    Raises:
+        InputError: stream and settings contradict each other.
+    """
+
+    def __init__(self, info: StreamInfo, settings: Settings) -> None:
+        self.info, self.settings = info, settings
+        self.plan = make_plan(info, settings)
+        self.cut = Cut(settings.thresholds_cps, settings.states, settings.gate_ns)
+        self.delays = Delays(self.plan.shifts, info.period)
+        self.group = Group(self.plan.layout, for_layout(self.plan.layout))
+        self.end: StreamEnd | None = None
+        self.received = np.zeros(256, np.int64)
+        self.markers = self.gaps = self.lost = self.live_ticks = 0
+        self.first_tick: int | None = None
+        self.last_tick: int | None = None
+        self.position: int | None = None
+        self._found: tuple[tuple[float, ...], Mixture | None] | None = None
+        self._found_at: tuple[Cut, int] = (self.cut, -1)
+
+    # ---- photons in
+
+    def feed(self, chunk: Chunk) -> None:
+        """Count one chunk; ProtocolError when its photons are not in time order or not in its span."""
+        fault = first_fault(chunk.time, chunk.start, chunk.stop)
+        if fault >= 0:
+            raise ProtocolError(
+                f"chunk {chunk.start}..{chunk.stop}: photon {fault} at tick {chunk.time[fault]} lies outside or "
+                "before its predecessor; the source must send photons in time order"
+            )
+        if self.position is not None and chunk.start < self.position:
+            raise ProtocolError(
+                f"chunk {chunk.start}..{chunk.stop}: begins before tick {self.position}, where the last one ended"
+            )
+        self.gaps += self.position is not None and chunk.start > self.position
+        self.lost += chunk.lost
+        self.live_ticks += chunk.stop - chunk.start
+        self.position = chunk.stop
+        self.markers += len(chunk.marker)
+        if len(chunk.time):
+            self.received += channel_counts(chunk.channel)
+            self.first_tick = int(chunk.time[0]) if self.first_tick is None else self.first_tick
+            self.last_tick = int(chunk.time[-1])
+        self.group.feed(self.delays.feed(chunk))
+
+    def finish(self, end: StreamEnd) -> None:
+        """The stream is over."""
+        self.delays.flush()
+        self.group.finish()
+        self.end = end
+
+    # ---- answers out
+
+    @property
+    def tables(self) -> dict[str, dict[str, NDArray[np.int64]]]:
+        """Accumulator name -> table name -> int64 array; views, not copies."""
+        return {one.name: one.tables for one in self.group.accumulators}
+
+    @property
+    def stream_s(self) -> float:
+        """Time of the stream up to which everything was received."""
+        return (self.position or 0) * self.info.tick_s
+
+    @property
+    def counted_s(self) -> float:
+        """Time of the stream up to which everything is in the tables."""
+        return self.group.open_start * self.info.tick_s if self.group.start is not None else 0.0
+
+    @property
+    def account(self) -> Account:
+        """Where every photon is."""
+        waiting = self.group.open_photons + len(self.delays.held.time)
+        return Account(int(self.received.sum()), self.group.counted, waiting, self.delays.outside)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a user should know of stream, plan and end, one line each."""
+        return [*self.info.warnings, *self.plan.warnings, *(self.end.warnings if self.end else ())]
+
+    def answers(self) -> Answers:
+        """Every number of the present cut, over all photons counted so far."""
+        segments = int(self.tables["exposure"]["time"][:, 1].sum())
+        cut, at = self._found_at
+        if self._found is None or cut != self.cut or self.end is not None or segments > REFIT_GROWTH * at:
+            self._found = find_states(self.tables, self.plan.layout, self.cut)
+            self._found_at = (self.cut, segments)
+        return answer(self.tables, self.plan, self.cut, self._found, self.settings.cw_window_ns)
+
+    def results(self, stopped_by: str | None = None) -> list[Result]:
+        """Every Result but the status; provenance has the cut and the stream time, the shell adds run and sequence."""
+        answers = self.answers()
+        results = as_results(answers, self.tables, self.plan, self.cut.gate_ns)
+        results.append(Result("summary", "summary", values=self.summary(answers, stopped_by)))
+        provenance = {"stream_s": self.counted_s, "cut": self.cut.to_dict(), "final": self.end is not None}
+        return [replace(result, provenance=provenance) for result in results]
+
+    def summary(self, answers: Answers, stopped_by: str | None = None) -> dict[str, Any]:
+        """The `--json` object; a number that cannot be known is None with its reason in `warnings`."""
+        info, end = self.info, self.end
+        g2, g2_warnings = g2_values(answers, self.plan)
+        states, state_warnings = state_values(answers)
+        return {
+            "file": info.file or None,
+            "format": info.format,
+            "mode": info.mode,
+            "hardware": info.hardware,
+            "sync_rate_hz": info.sync_rate_hz,
+            "tick_s": info.tick_s,
+            "resolution_s": info.resolution_s if info.mode == "T3" else None,
+            "duration_s": self.stream_s,
+            "live_s": self.live_ticks * info.tick_s,
+            "records": end.records if end else None,
+            "markers": self.markers,
+            "photons": int(self.received.sum()),
+            "photons_per_channel": {str(c): int(self.received[c]) for c in np.flatnonzero(self.received)},
+            "first_tick": self.first_tick,
+            "last_tick": self.last_tick,
+            "lost_records": self.lost + (end.lost_records if end else 0),
+            "gaps": self.gaps,
+            "sync_records": end.sync_records if end else 0,
+            "account": {key: getattr(self.account, key) for key in Account.__slots__},
+            "thresholds_cps": list(answers.thresholds_cps),
+            "g2": g2,
+            "states": states,
+            "truth": info.truth or None,
+            "warnings": [*self.warnings, *g2_warnings, *state_warnings],
+            "stopped_by": stopped_by or (end.reason if end else None),
+        }
+
+
+def channel_counts(channel: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Photons per channel number, int64[256]."""
+    counts = np.zeros(256, np.int64)
+    _count_channels(channel, counts)
+    return counts
+
+
+@kernel(INT, CHANNELS, TABLE1)
+def _count_channels(channel, counts):  # type: ignore[no-untyped-def]
+    """Photons per channel number; the two lowest by a sweep each, as nearly every recording has no other."""
+    n = len(channel)
+    first = second = 0
+    for i in range(n):
+        first += channel[i] == 0
+        second += channel[i] == 1
+    counts[0] += first
+    counts[1] += second
+    if first + second < n:
+        for i in range(n):
+            if channel[i] > 1:
+                counts[channel[i]] += 1
+    return 0
+
+
+@kernel(INT, TIMES, INT, INT)
+def first_fault(time, start, stop):  # type: ignore[no-untyped-def]
+    """Index of the first photon outside `[start, stop)` or before its predecessor; -1 when there is none."""
+    before = start
+    for i in range(len(time)):
+        if time[i] < before or time[i] >= stop:
+            return i
+        before = time[i]
+    return -1

@@ -1,0 +1,146 @@
+"""Plan: how a stream will be counted, from what it says of itself and what the settings ask."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from streamer.chunk import StreamInfo
+from streamer.config import Settings
+from streamer.errors import InputError
+from streamer.first_look import choose_pair
+from streamer.layout import GUARD_S, Layout, check_pairs, units
+
+PERIOD_PARTS = 64  # tau bins per laser period
+CW_BIN_NS, CW_WINDOW_NS = 0.5, 500.0
+MOST_TAU_BINS = 200_000  # x 425 levels x 8 bytes = 680 MB
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a stream is counted.
+
+    Attributes:
+        layout: sizes and units of the tables.
+        shifts: raw channel -> fine units to move later by, >= 0 (see `Delays`).
+        delays_ns: raw channel -> delay taken out, ns; {} when none was.
+        offer: a displaced centre that was found and not applied, as {delay_ns, sigma}; None otherwise.
+        t0_ns: raw channel -> nanotime of the excitation after the shifts, ns; None where unknown.
+        warnings: what a user should know of these choices, one line each.
+    """
+
+    layout: Layout
+    shifts: dict[int, int] = field(default_factory=dict)
+    delays_ns: dict[int, float] = field(default_factory=dict)
+    offer: dict[str, float] | None = None
+    t0_ns: dict[int, float | None] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+def make_plan(info: StreamInfo, settings: Settings) -> Plan:
+    """The plan of a stream; InputError when settings and stream contradict each other."""
+    warnings: list[str] = []
+    counts = {int(channel): int(n) for channel, n in info.look.get("channels", {}).items()}
+    counts = counts or dict.fromkeys(info.channels, 1)
+    detectors = settings.channels if settings.channels is not None else tuple(sorted(counts))
+    pair = choose_pair(settings, counts)
+    pairs = settings.pairs if settings.pairs is not None else ((pair,) if pair else ())
+    if settings.pairs is not None and settings.channels is None:
+        detectors = tuple(sorted({*detectors, *(channel for one in pairs for channel in one)}))
+    check_pairs(pairs, detectors)
+    if len(detectors) == 1 and not pairs:
+        warnings.append(f"g2: needs two detectors, only channel {detectors[0]} has photons; no g2")
+
+    period_ns = settings.period_ns or info.look.get("period_ns")
+    fine_s, period = units(info, period_ns)
+    delays, offer = _delays(info, settings, pairs, warnings)
+    t0 = _excitation(info, settings, detectors)
+    shifts, after = _shifts(info, delays, t0, detectors, fine_s, period)
+
+    width_ns = settings.tau_bin_ns or (period * fine_s * 1e9 / PERIOD_PARTS if period else CW_BIN_NS)
+    width = max(1, round(width_ns * 1e-9 / fine_s))
+    if settings.tau_bin_ns is None:
+        width |= 1  # odd, so that the middle bin is centred on zero
+    reach_ns = settings.tau_window_ns or (
+        max((settings.lags + 0.5) * period * fine_s * 1e9, settings.max_delay_ns) if period else CW_WINDOW_NS
+    )
+    half = max(1, math.ceil(reach_ns * 1e-9 / fine_s / width))
+    if 2 * half + 1 > MOST_TAU_BINS:
+        raise InputError(
+            f"tau_bin_ns, tau_window_ns: at most {MOST_TAU_BINS} tau bins, got {2 * half + 1} "
+            f"({reach_ns:g} ns in bins of {width * fine_s * 1e9:g} ns); widen the bins or narrow the window"
+        )
+    zero = tuple(
+        round((after.get(channel) or 0.0) * 1e-9 / fine_s) if info.mode == "T3" else 0 for channel in detectors
+    )
+    layout = Layout(
+        info.mode, info.tick_s, info.resolution_s, detectors, pairs, settings.bin_ms * 1e-3, period, settings.lags,
+        width, half, zero,
+    )  # fmt: skip
+    return Plan(layout, shifts, delays, offer, after, tuple(warnings))
+
+
+def _delays(
+    info: StreamInfo, settings: Settings, pairs: tuple[tuple[int, int], ...], warnings: list[str]
+) -> tuple[dict[int, float], dict[str, float] | None]:
+    """(delays to take out, offer): settings rule; "auto" takes what the first look found, at 5 sigma or not at all."""
+    found = info.look.get("delay")
+    offer = {"delay_ns": found["delay_ns"], "sigma": found["sigma"]} if found and found["found"] else None
+    if isinstance(settings.delays_ns, dict):
+        given = {channel: delay for channel, delay in settings.delays_ns.items() if delay}
+        return given, (None if given else offer)
+    if offer is None or not pairs or list(pairs[0]) != info.look.get("pair"):
+        return {}, offer
+    warnings.append(
+        f"delay: centre found at {offer['delay_ns']:+.3f} ns (channel {pairs[0][1]} against {pairs[0][0]}, "
+        f"{offer['sigma']:.1f} sigma after every candidate is paid for) and taken out; set delays_ns to fix it"
+    )
+    return {pairs[0][1]: offer["delay_ns"]}, None
+
+
+def _excitation(info: StreamInfo, settings: Settings, detectors: tuple[int, ...]) -> dict[int, float | None]:
+    """Nanotime of the excitation per channel: settings before the source's own word before the first look."""
+    if info.mode != "T3":
+        return {}
+    looked: dict[str, Any] = info.look.get("t0_ns", {})
+    return {
+        channel: (settings.t0_ns or {}).get(channel, info.t0_ns.get(channel, looked.get(str(channel))))
+        for channel in detectors
+    }
+
+
+def _shifts(
+    info: StreamInfo,
+    delays: dict[int, float],
+    t0: dict[int, float | None],
+    detectors: tuple[int, ...],
+    fine_s: float,
+    period: float,
+) -> tuple[dict[int, int], dict[int, float | None]]:
+    """(shifts in fine units, nanotime of the excitation after them).
+
+    Taking out a delay moves a channel's decay in the TCSPC window. In T3 all channels are moved on together until the
+    first excitation lies just
+    behind the laser pulse, so that no decay is cut by the window's end and a pulse lag is a lag of excitations.
+    """
+    if not any(delays.values()):
+        return {}, t0
+    late = {channel: delays.get(channel, 0.0) * 1e-9 / fine_s for channel in detectors}
+    latest = max(late.values())
+    shifts = {channel: round(latest - value) for channel, value in late.items()}
+    if info.mode != "T3":
+        return shifts, t0
+    known = [value * 1e-9 / fine_s + shifts[channel] for channel, value in t0.items() if value is not None]
+    if known:
+        # The earliest excitation on the circle: the one after the widest stretch without any.
+        phases = sorted(value % period for value in known)
+        gaps = [(phases[i] - phases[i - 1]) % period or period for i in range(len(phases))]
+        first = phases[gaps.index(max(gaps))]
+        onward = round((2 * GUARD_S / fine_s - first) % period)
+        shifts = {channel: shift + onward for channel, shift in shifts.items()}
+    after = {
+        channel: None if value is None else ((value * 1e-9 / fine_s + shifts[channel]) % period) * fine_s * 1e9
+        for channel, value in t0.items()
+    }
+    return shifts, after

@@ -1,0 +1,161 @@
+"""Publish: Answers and tables as Results, the named arrays that viewers and sinks draw without knowing any physics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamer.answers import Answers, Correlation, Tables, plain
+from streamer.layout import Layout
+from streamer.plan import Plan
+from streamer.result import Axis, Result
+from streamer.summary import zero_values
+
+TRACE_POINTS = 2000
+
+
+def as_results(answers: Answers, tables: Tables, plan: Plan, gate_ns: float) -> list[Result]:
+    """Every Result of a cut but the status, which knows of clocks, and the summary."""
+    layout = plan.layout
+    results = [trace(tables["sequence"]["segments"], layout, answers.thresholds_cps), levels(answers, tables, layout)]
+    if answers.decays:
+        results += [decay(answers, layout), flid(tables["flid"]["segments"], layout)]
+    for correlation in answers.correlations[:1]:
+        results.append(g2(answers, correlation, plan))
+        if correlation.peaks is not None:
+            results.append(g2_peaks(answers, correlation, layout))
+        if correlation.gates is not None:
+            results.append(gate(answers, correlation, layout, gate_ns))
+    return results
+
+
+def trace(segments: NDArray[np.int64], layout: Layout, thresholds_cps: tuple[float, ...]) -> Result:
+    """The whole run in at most TRACE_POINTS points: mean, lowest and highest rate, and whether time is missing."""
+    n = len(segments)
+    starts = np.arange(0, n, max(1, -(-n // TRACE_POINTS)))
+    if n:
+        length = segments[:, 1] - segments[:, 0]
+        photons = segments[:, 3:].sum(axis=1)
+        rate = photons / (np.maximum(length, 1) * layout.tick_s)
+        # A sliver of a segment at a gap has no rate worth drawing as lowest or highest of its neighbourhood.
+        whole = 2 * length >= layout.scale.ticks
+        live = np.add.reduceat(length, starts) * layout.tick_s
+        cps = np.add.reduceat(photons, starts) / np.maximum(live, 1e-300)
+        low = np.minimum.reduceat(np.where(whole, rate, np.inf), starts)
+        high = np.maximum.reduceat(np.where(whole, rate, -np.inf), starts)
+        broken = np.append(False, segments[1:, 0] != segments[:-1, 1]).astype(float)
+        lost = np.maximum.reduceat(broken, starts)
+        ends = np.append(starts[1:], n) - 1
+        middle = (segments[starts, 0] + segments[ends, 1]) / 2 * layout.tick_s
+        low, high = np.where(np.isfinite(low), low, cps), np.where(np.isfinite(high), high, cps)
+    else:
+        cps = low = high = lost = middle = np.empty(0)
+    return Result(
+        "trace", "trace", (Axis("time", "s", middle),),
+        {"cps": cps, "cps_min": low, "cps_max": high, "lost": lost},
+        values={"bin_s": layout.scale.seconds, "thresholds_cps": list(thresholds_cps)},
+    )  # fmt: skip
+
+
+def levels(answers: Answers, tables: Tables, layout: Layout) -> Result:
+    """Seconds spent at each level, and what the mixture expects; only as far up as there is anything."""
+    scale = layout.scale
+    segments = tables["exposure"]["time"][: scale.n, 2]
+    seen = np.flatnonzero(segments)
+    top = min(scale.n, int(seen[-1]) + 3) if len(seen) else 1
+    expected = np.zeros(top) if answers.mixture is None else answers.mixture.expected[:top]
+    seconds = np.stack([segments[:top], expected]) * scale.seconds
+    states = [
+        {"name": s.name, "low_cps": plain(s.low_cps), "high_cps": plain(s.high_cps), "rate_cps": plain(s.rate_cps)}
+        for s in answers.states
+    ]
+    return Result(
+        "levels", "curves", (Axis("rate", "counts/s", scale.rates_cps()[:top]),),
+        {"time_s": seconds}, ("measured", "mixture"),
+        {"thresholds_cps": list(answers.thresholds_cps), "auto": answers.mixture is not None, "states": states},
+    )  # fmt: skip
+
+
+def decay(answers: Answers, layout: Layout) -> Result:
+    """Decays of all photons and of each state, detectors added as they are."""
+    decays = answers.decays
+    assert decays is not None
+    lifetimes = [
+        {
+            "name": name, "lifetime_ns": plain(mean.value_ns), "lifetime_error_ns": plain(mean.error_ns),
+            "one_over_e_ns": plain(e.value_ns), "photons": int(counts.sum()), "reason": mean.reason,
+        }
+        for name, mean, e, counts in zip(answers.rows, decays.lifetimes, decays.one_over_e, decays.counts, strict=True)
+    ]  # fmt: skip
+    t0 = {str(channel): plain(value) for channel, value in decays.t0_ns.items()}
+    return Result(
+        "decay", "curves", (Axis("nanotime", "ns", layout.nanotime_ns()[:-1]),),
+        {"counts": decays.counts.sum(axis=1)[:, :-1].astype(float)}, answers.rows,
+        {"t0_ns": t0, "lifetimes": lifetimes},
+    )  # fmt: skip
+
+
+def g2(answers: Answers, correlation: Correlation, plan: Plan) -> Result:
+    """Pairs and g2 against tau."""
+    layout = plan.layout
+    a, b = correlation.pair
+    values: dict[str, Any] = {
+        "pair": [a, b],
+        "delay_ns": plan.delays_ns.get(b, 0.0) - plan.delays_ns.get(a, 0.0),
+        "offered_delay": plan.offer,
+        "pulsed": layout.pulsed,
+        "period_ns": layout.period * layout.fine_s * 1e9 if layout.pulsed else None,
+    }
+    if not layout.pulsed:
+        values["per_row"] = per_row(answers, correlation)
+    return Result(
+        "g2", "curves", (Axis("tau", "ns", layout.tau_ns()),),
+        {"counts": correlation.tau_counts.astype(float), "g2": correlation.tau_g2}, answers.rows, values,
+    )  # fmt: skip
+
+
+def per_row(answers: Answers, correlation: Correlation) -> list[dict[str, Any]]:
+    """g2(0) of every row by name."""
+    return [{"name": name, **zero_values(correlation, row)} for row, name in enumerate(answers.rows)]
+
+
+def g2_peaks(answers: Answers, correlation: Correlation, layout: Layout) -> Result:
+    """Pairs per pulse lag with the segment reference, and g2(0) of every row."""
+    assert correlation.peaks is not None
+    assert correlation.peaks_expected is not None
+    return Result(
+        "g2_peaks", "curves", (Axis("lag", "pulses", np.arange(-layout.lags, layout.lags + 1, dtype=float)),),
+        {"counts": correlation.peaks.astype(float), "expected": correlation.peaks_expected},
+        answers.rows, {"pair": list(correlation.pair), "per_row": per_row(answers, correlation)},
+    )  # fmt: skip
+
+
+def gate(answers: Answers, correlation: Correlation, layout: Layout, gate_ns: float) -> Result:
+    """g2(0) against the gate, from the excitation on, and its values at the chosen gate."""
+    assert correlation.gates is not None
+    axis = layout.gate_ns()
+    at = int(np.argmin(np.abs(axis - gate_ns)))
+    chosen = [
+        {"name": name, "g2_0": plain(one.g2_0[at]), "low": plain(one.low[at]), "high": plain(one.high[at]),
+         "central": int(one.central[at]), "side_pairs": int(one.side_pairs[at])}
+        for name, one in zip(answers.rows, correlation.gates, strict=True)
+    ]  # fmt: skip
+    shown = axis >= -layout.gate_width * layout.fine_s * 1e9
+    data = {key: np.stack([getattr(one, key)[shown] for one in correlation.gates]) for key in ("g2_0", "low", "high")}
+    return Result(
+        "gate", "curves", (Axis("gate", "ns", axis[shown]),), data, answers.rows,
+        {"gate_ns": gate_ns, "gate_used_ns": plain(axis[at]), "per_row": chosen},
+    )  # fmt: skip
+
+
+def flid(table: NDArray[np.int64], layout: Layout) -> Result:
+    """Segments per level and mean nanotime, only as far up as there is anything."""
+    seen = np.flatnonzero(table[:-1].any(axis=1))
+    top = int(seen[-1]) + 1 if len(seen) else 1
+    return Result(
+        "flid", "map",
+        (Axis("rate", "counts/s", layout.scale.rates_cps()[:top]), Axis("mean nanotime", "ns", layout.mean_ns())),
+        {"segments": table[:top].copy()},
+    )  # fmt: skip

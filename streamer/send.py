@@ -1,0 +1,37 @@
+"""Send: one source's photons to a daemon, with what a first look at a recording found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from streamer.batch import looked_at
+from streamer.chunk import StreamEnd
+from streamer.config import Settings
+from streamer.registry import open_source
+from streamer.transport import Sender
+
+TOTALS_S = 60.0  # the daemon may still have chunks to count
+
+
+def send(address: str, to: str, settings: Settings, options: Mapping[str, str], wait_s: float) -> dict[str, Any]:
+    """Push the whole source and return the daemon's totals; Ctrl-C ends the stream, it does not break it.
+
+    Raises:
+        InputError: the source cannot be opened.
+        Refused, TimeoutError: the daemon does not take it, or does not answer.
+    """
+    source = looked_at(open_source(address, options), address, options, settings)
+    with Sender(to, source.info) as sender:
+        sender.connect(wait_s)
+        interrupted = False
+        try:
+            for chunk in source.chunks():
+                sender.send(chunk)
+                if sender.stopped is not None:
+                    source.stop(sender.stopped)
+        except KeyboardInterrupt:
+            interrupted = True
+            source.stop("interrupted")
+        end = StreamEnd("interrupted") if interrupted else source.end()
+        return sender.end(end, TOTALS_S)

@@ -1,0 +1,83 @@
+"""Summary: the one JSON object of a run, with a reason for every number that cannot be known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from streamer.answers import Answers, Correlation, plain
+from streamer.estimators.g2 import PulsedG2
+from streamer.plan import Plan
+
+
+def zero_values(correlation: Correlation, row: int) -> dict[str, Any]:
+    """g2(0) of one row of a correlation, pulsed or cw, in the same words."""
+    zero = correlation.zero[row]
+    if isinstance(zero, PulsedG2):
+        return {
+            "g2_0": plain(zero.g2_0), "low": plain(zero.low), "high": plain(zero.high), "central": zero.central,
+            "side_mean": plain(zero.side_mean), "g2_0_segments": plain(zero.g2_0_segments), "verdict": zero.verdict,
+            "reason": zero.reason,
+        }  # fmt: skip
+    return {
+        "g2_0": plain(zero.value), "low": plain(zero.low), "high": plain(zero.high), "central": zero.pairs,
+        "side_mean": plain(zero.expected), "g2_0_segments": None, "verdict": zero.verdict, "reason": zero.reason,
+    }  # fmt: skip
+
+
+def g2_values(answers: Answers, plan: Plan) -> tuple[dict[str, Any], list[str]]:
+    """(the summary's `g2` for the first pair, warnings)."""
+    if not answers.correlations:
+        detectors = plan.layout.detectors
+        nothing = dict.fromkeys(("pair", "delay_ns", "g2_0", "low", "high", "central", "side_mean", "lags", "verdict"))
+        why = f"only channel {detectors[0]} has photons" if len(detectors) == 1 else "no channel pair is set"
+        return nothing, [] if any(line.startswith("g2:") for line in plan.warnings) else [
+            f"g2: needs two detectors, {why}"
+        ]
+    correlation = answers.correlations[0]
+    a, b = correlation.pair
+    values = zero_values(correlation, 0)
+    reason = values.pop("reason")
+    return {
+        "pair": [a, b],
+        "delay_ns": plan.delays_ns.get(b, 0.0) - plan.delays_ns.get(a, 0.0),
+        "offered_delay": plan.offer,
+        "kind": "pulsed" if plan.layout.pulsed else "cw",
+        "period_ns": plan.layout.period * plan.layout.fine_s * 1e9 if plan.layout.pulsed else None,
+        "lags": plan.layout.lags if plan.layout.pulsed else None,
+        **values,
+    }, ([f"g2: {reason}"] if reason else [])
+
+
+def state_values(answers: Answers) -> tuple[list[dict[str, Any]], list[str]]:
+    """(the summary's `states`, warnings)."""
+    lines, warnings = [], []
+    for row, state in enumerate(answers.states, start=1):
+        values: dict[str, Any] = {
+            "name": state.name,
+            "low_cps": plain(state.low_cps),
+            "high_cps": plain(state.high_cps),
+            "rate_cps": plain(answers.photons[row].sum() / answers.time_s[row]) if answers.time_s[row] else None,
+            "time_s": plain(answers.time_s[row]),
+            "photons": int(answers.photons[row].sum()),
+        }
+        if answers.decays:
+            lifetime, one_over_e = answers.decays.lifetimes[row], answers.decays.one_over_e[row]
+            values |= {
+                "lifetime_ns": plain(lifetime.value_ns), "lifetime_error_ns": plain(lifetime.error_ns),
+                "one_over_e_ns": plain(one_over_e.value_ns), "one_over_e_error_ns": plain(one_over_e.error_ns),
+            }  # fmt: skip
+            warnings += [f"{state.name}: {text}" for text in (lifetime.reason, one_over_e.reason) if text]
+        else:
+            values |= dict.fromkeys(("lifetime_ns", "lifetime_error_ns", "one_over_e_ns", "one_over_e_error_ns"))
+        if answers.correlations:
+            zero = zero_values(answers.correlations[0], row)
+            values |= {key: zero[key] for key in ("g2_0", "low", "high", "central", "side_mean", "verdict")}
+            warnings += [f"{state.name}: {zero['reason']}"] if zero["reason"] else []
+        else:
+            values |= dict.fromkeys(("g2_0", "low", "high", "central", "side_mean", "verdict"))
+        lines.append(values)
+    if answers.states and not answers.decays:
+        warnings.append("lifetime: T2 has no nanotime; no lifetime")
+    if answers.mixture is not None and answers.mixture.reason:
+        warnings.append(f"states: {answers.mixture.reason}")
+    return lines, warnings

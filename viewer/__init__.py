@@ -1,0 +1,1 @@
+"""The live viewer: draws Results and asks for cuts; computes no physics."""
