@@ -52,7 +52,7 @@ class PtuSource:
         Raises:
             InputError: a file or header from which no sure photon can be had, or `sync_channel` where there are none.
         """
-        self._path, self._speed, self._sync_channel = path, speed, sync_channel
+        self._path, self._speed = path, speed
         self._chunk_records = chunk_records
         self._header: PtuHeader = read_header(path)
         layout = self._header.layout
@@ -134,7 +134,7 @@ class PtuSource:
             file.seek(self._header.offset)
             while self._records < total and not self._stopping.is_set():
                 block = words[: min(words.size, total - self._records)]
-                got = file.readinto(memoryview(block).cast("B")) // 4
+                got = file.readinto(block.data.cast("B")) // 4
                 if got < block.size:
                     total = self._records + got
                     self._warnings.append(f"the file became shorter while it was read: it ends at record {total}")

@@ -26,7 +26,7 @@ PHOTONS, MARKERS, TICKS, LATEST, BACKSTEPS, BEYOND, SYNCS, UNKNOWN = range(8)
 
 LONGEST = 1 << 61  # ticks: 26 days of picoseconds, and far enough from the end of int64 for one block's overflows
 _BLOCK = 1024  # records compacted at a time: records, words and bases (16 KiB) stay in the first-level cache
-_CALM = 20  # after a block with fewer than 1 special record in so many, the next is read by fours
+_CALM = 12  # after a block with fewer than 1 special record in so many, the next is read by fours
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,13 +12,16 @@ from numpy.typing import NDArray
 from streamer.accumulators.exposure import FIXED
 from streamer.cuts import Cut, state_rows, sum_rows
 from streamer.estimators import g2 as g2_estimators
+from streamer.estimators.alignment import DelayOffer, find_delay
 from streamer.estimators.g2 import CwZero, GatedG2, PulsedG2
-from streamer.estimators.excitation import find_t0
+from streamer.estimators.excitation import Excitation, locate_excitation
 from streamer.estimators.lifetime import Lifetime, state_lifetime
-from streamer.estimators.one_over_e import OneOverE, state_one_over_e
+from streamer.estimators.one_over_e import OneOverE, one_over_e
 from streamer.estimators.states import Mixture, State, fit_mixture, states_from_thresholds
 from streamer.layout import Layout
 from streamer.plan import Plan
+
+USUAL_BLUR_NS = 0.1  # of detector and electronics, where the decay itself does not tell
 
 Tables = Mapping[str, Mapping[str, NDArray[np.int64]]]
 
@@ -72,6 +75,7 @@ class Answers:
         time_s, photons: float64[1 + states], int64[1 + states, detectors]; all, then each state.
         decays: None in T2.
         correlations: one per pair.
+        offer: the displaced centre of the first pair, looked for where nobody has yet; None elsewhere.
     """
 
     thresholds_cps: tuple[float, ...]
@@ -81,6 +85,7 @@ class Answers:
     photons: NDArray[np.int64]
     decays: Decays | None
     correlations: tuple[Correlation, ...]
+    offer: DelayOffer | None
 
     @property
     def rows(self) -> tuple[str, ...]:
@@ -97,36 +102,51 @@ def find_states(tables: Tables, layout: Layout, cut: Cut) -> tuple[tuple[float, 
     return tuple(float(rate) for rate in mixture.thresholds_cps), mixture
 
 
-def answer(
-    tables: Tables,
-    plan: Plan,
-    cut: Cut,
-    found: tuple[tuple[float, ...], Mixture | None] | None = None,
-    cw_window_ns: float = 1.0,
-) -> Answers:
+def answer(tables: Tables, plan: Plan, cut: Cut, cw_window_ns: float = 1.0, earlier: Answers | None = None) -> Answers:
     """Every number of the cut.
 
     Args:
         tables: accumulator name -> table name -> int64 array.
         plan: how they were counted.
         cut: the question.
-        found: what `find_states` gave, where it is known already.
         cw_window_ns: window about zero delay for cw light.
+        earlier: answers to the same cut from a moment ago. What takes long and changes little (states, lifetimes,
+            gates) is
+            taken over from them; counts and g2(0) are new.
     """
     layout = plan.layout
-    thresholds, mixture = found or find_states(tables, layout, cut)
+    thresholds, mixture = (
+        find_states(tables, layout, cut) if earlier is None else (earlier.thresholds_cps, earlier.mixture)
+    )
     time = tables["exposure"]["time"]
     states = states_from_thresholds(thresholds, time[: layout.scale.n, 2], layout.scale.edges, layout.scale.seconds)
     rows = _occupied(state_rows(layout.scale, thresholds), time)
+    decays = None
+    if "lifetime" in tables:
+        counts = _sum(tables["lifetime"]["decay"], rows)
+        decays = replace(earlier.decays, counts=counts) if earlier and earlier.decays else _decays(counts, plan)
+    offer = earlier.offer if earlier else _offer(tables, plan)
+    kept = [None] * len(layout.pairs) if earlier is None else [one.gates for one in earlier.correlations]
     return Answers(
         thresholds,
         mixture,
         states,
-        sum_rows(time[:, 0], rows) * layout.tick_s,
+        sum_rows(time[:, 0], rows) * np.float64(layout.tick_s),
         sum_rows(tables["exposure"]["photons"], rows),
-        _decays(tables["lifetime"]["decay"], plan, rows) if "lifetime" in tables else None,
-        tuple(_correlation(tables, layout, rows, p, cw_window_ns) for p in range(len(layout.pairs))),
+        decays,
+        tuple(_correlation(tables, layout, rows, p, cw_window_ns, kept[p]) for p in range(len(layout.pairs))),
+        offer,
     )
+
+
+def _offer(tables: Tables, plan: Plan) -> DelayOffer | None:
+    """Where the centre of the first pair seems to lie, for streams that could not be looked at beforehand."""
+    layout = plan.layout
+    if not (plan.search_ns and layout.pairs):
+        return None
+    period_ns = layout.period * layout.fine_s * 1e9 if layout.pulsed else None
+    tau = tables["coincidences"]["tau0"]
+    return find_delay(layout.tau_ns(), tau.sum(axis=0), period_ns, max_delay_ns=plan.search_ns)
 
 
 def _occupied(rows: list[slice], time: NDArray[np.int64]) -> list[slice]:
@@ -142,27 +162,43 @@ def _sum(table: NDArray[np.int64], rows: list[slice]) -> NDArray[np.int64]:
     return np.stack([sum(states, table[-1]), *states])
 
 
-def _decays(table: NDArray[np.int64], plan: Plan, rows: list[slice]) -> Decays:
+def _decays(counts: NDArray[np.int64], plan: Plan) -> Decays:
     layout = plan.layout
-    counts = _sum(table, rows)
     resolution_ns = layout.resolution_s * 1e9
     bin_ns, period_ns = resolution_ns * (1 << layout.nanotime_shift), layout.period * resolution_ns
-    t0 = {
-        channel: plan.t0_ns.get(channel)
-        if plan.t0_ns.get(channel) is not None
-        else find_t0(counts[0, d], bin_ns, period_ns)
+    # The excitation is found anew in all that was counted, unless somebody knows it.
+    places = [
+        Excitation(plan.t0_ns.get(channel), 0.0, None, None)
+        if channel in plan.t0_given
+        else locate_excitation(counts[0, d], bin_ns, period_ns)
         for d, channel in enumerate(layout.detectors)
-    }
-    zero = np.array([np.nan if value is None else value for value in t0.values()])
-    return Decays(
-        counts,
-        t0,
-        tuple(state_lifetime(row, bin_ns, period_ns, zero) for row in counts),
-        tuple(state_one_over_e(row, bin_ns, period_ns, zero) for row in counts),
-    )
+    ]
+    found = [d for d, place in enumerate(places) if place.t0_ns is not None]
+    zero = np.array([place.t0_ns for place in places if place.t0_ns is not None])
+    blur = [place.sigma_ns for place in places if place.t0_ns is not None and place.sigma_ns]
+    sigma = sum(blur) / len(blur) if blur else USUAL_BLUR_NS
+    error = np.array([place.error_ns or 0.0 for place in places if place.t0_ns is not None])
+    lifetimes, one_over_es = [], []
+    for row in counts[:, found]:
+        if not found:
+            why = "the excitation cannot be found in the decay; set t0_ns"
+            lifetimes.append(Lifetime(None, None, None, None, (), 0.0, 0, why))
+            one_over_es.append(OneOverE(None, None, None))
+            continue
+        lifetimes.append(state_lifetime(row, bin_ns, period_ns, zero, sigma_ns=sigma, t0_error_ns=error))
+        # Without a lifetime no background is known to take off, and a 1/e time would be that of signal and background.
+        known = lifetimes[-1].value_ns is not None
+        background = lifetimes[-1].background_per_bin
+        one_over_es.append(
+            one_over_e(row, bin_ns, period_ns, zero, background, sigma) if known else OneOverE(None, None, None)
+        )
+    t0 = {channel: place.t0_ns for channel, place in zip(layout.detectors, places, strict=True)}
+    return Decays(counts, t0, tuple(lifetimes), tuple(one_over_es))
 
 
-def _correlation(tables: Tables, layout: Layout, rows: list[slice], p: int, cw_window_ns: float) -> Correlation:
+def _correlation(
+    tables: Tables, layout: Layout, rows: list[slice], p: int, cw_window_ns: float, gates: tuple[GatedG2, ...] | None
+) -> Correlation:
     tau = _sum(tables["coincidences"][f"tau{p}"], rows)
     products = _sum(tables["exposure"]["products"][:, p], rows) / FIXED
     whole = tables["exposure"]["time"][:, 0].sum()
@@ -192,8 +228,7 @@ def _correlation(tables: Tables, layout: Layout, rows: list[slice], p: int, cw_w
     )
     peaks = gated.sum(axis=2)
     zeros = tuple(g2_estimators.pulsed_g2(lags, counts, each) for counts, each in zip(peaks, reference, strict=True))
-    gates = None
-    if layout.mode == "T3":
+    if layout.mode == "T3" and gates is None:
         gates = tuple(g2_estimators.gated_g2(lags, counts, each) for counts, each in zip(gated, reference, strict=True))
     return Correlation(layout.pairs[p], tau, np.stack(curves), peaks, reference, gates, zeros)
 

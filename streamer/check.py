@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from streamer.pipeline import channel_counts
 from streamer.registry import Source
+from streamer.tally import channel_counts
 
 
 def check_source(source: Source) -> dict[str, Any]:

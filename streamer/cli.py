@@ -159,8 +159,10 @@ def view(
     ] = None,
 ) -> None:
     """Open the live viewer."""
+    from streamer.address import parse_address
     from streamer.registry import load_viewer
 
+    parse_address(address)
     raise typer.Exit(load_viewer()(address, snapshot=snapshot))
 
 

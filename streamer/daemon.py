@@ -22,6 +22,7 @@ from streamer.transport import ChunkIn, ControlIn, EndIn, Event, HelloIn, Hub, S
 CREDIT = 8  # chunks a source may be ahead of what was counted
 LINGER_S = 2.0  # how long a source may take to obey a stop before the run is closed without its end
 RATE_S = 1.0  # rates in the status are means over the last so many seconds
+SLOW_SHARE = 0.05  # of the time may go into what takes long and changes little: states, lifetimes, gates
 IDLE_S = 0.25  # the status is told this often even when nothing comes, so that a viewer knows that the daemon lives
 
 Save = Callable[[str, Sequence[Result]], str]
@@ -66,6 +67,7 @@ class Daemon:
         self._id = uuid.uuid4().hex[:12]
         self._asked_to_stop: str | None = None
         self._published = 0.0
+        self._next_fresh = 0.0
         self._told = 0.0
         self._published_per_s = 0.0
         self._process = psutil.Process()
@@ -202,7 +204,7 @@ class Daemon:
             "status": lambda _: {"status": self.status()},
             "cut": self._new_cut,
             "pause": self._pause,
-            "resume": lambda _: self._resume() or {},
+            "resume": self._go_on,
             "reset": self._reset,
             "save": self._save_now,
             "stop": self._stop_source,
@@ -230,6 +232,10 @@ class Daemon:
     def _pause(self, _: dict[str, Any]) -> dict[str, Any]:
         assert self.run is not None
         self.run.paused = self.run.pipeline.end is None
+        return {}
+
+    def _go_on(self, _: dict[str, Any]) -> dict[str, Any]:
+        self._resume()
         return {}
 
     def _reset(self, _: dict[str, Any]) -> dict[str, Any]:
@@ -270,7 +276,10 @@ class Daemon:
         run = self.run
         assert run is not None
         began = time.monotonic()
-        results = [*run.pipeline.results(run.stopping), self.status_result()]
+        fresh = began >= self._next_fresh
+        results = [*run.pipeline.results(run.stopping, fresh=fresh), self.status_result()]
+        if fresh:
+            self._next_fresh = began + (time.monotonic() - began) / SLOW_SHARE
         provenance = {"run": run.id, "seq": self.seq}
         results = [replace(result, provenance=result.provenance | provenance) for result in results]
         self.seq += 1

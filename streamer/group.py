@@ -114,7 +114,7 @@ class Group:
         if self.start is not None:
             if self.in_head:
                 # Nothing came before after all, so what was kept for the partition before is an ordinary segment.
-                self.in_head, self.body_start = False, self.open_start
+                self.in_head = False
             self.first = True
             self._gap(self.position)
 

@@ -121,21 +121,21 @@ class Layout:
         the nominal middle;
         widths chosen by the program are odd.
         """
-        return np.arange(-self.tau_half, self.tau_half + 1) * (self.tau_width * self.fine_s * 1e9)
+        return np.arange(-self.tau_half, self.tau_half + 1, dtype=np.float64) * (self.tau_width * self.fine_s * 1e9)
 
     def nanotime_ns(self) -> NDArray[np.float64]:
         """Middle of each decay bin in ns after the laser pulse."""
         width = 1 << self.nanotime_shift
-        return (np.arange(self.nanotime_bins) + 0.5) * width * self.resolution_s * 1e9
+        return (np.arange(self.nanotime_bins, dtype=np.float64) + 0.5) * width * self.resolution_s * 1e9
 
     def gate_ns(self) -> NDArray[np.float64]:
         """Beginning of each gate bin in ns after the excitation (the first ones lie before it: the guard)."""
-        return (np.arange(self.gate_bins) * self.gate_width - self.guard) * self.fine_s * 1e9
+        return (np.arange(self.gate_bins, dtype=np.float64) * self.gate_width - self.guard) * self.fine_s * 1e9
 
     def mean_ns(self) -> NDArray[np.float64]:
         """Middle of each mean-nanotime bin in ns after the excitation."""
         n = math.ceil((math.ceil(self.period) + 1) / self.mean_width)
-        return ((np.arange(n) + 0.5) * self.mean_width - self.guard) * self.resolution_s * 1e9
+        return ((np.arange(n, dtype=np.float64) + 0.5) * self.mean_width - self.guard) * self.resolution_s * 1e9
 
 
 def check_pairs(pairs: tuple[tuple[int, int], ...], detectors: tuple[int, ...]) -> None:

@@ -9,21 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.accumulators import for_layout
-from streamer.answers import Answers, answer, find_states
+from streamer.answers import Answers, answer
 from streamer.chunk import Chunk, StreamEnd, StreamInfo
 from streamer.config import Settings
 from streamer.cuts import Cut
 from streamer.delays import Delays
 from streamer.errors import ProtocolError
-from streamer.estimators.states import Mixture
 from streamer.group import Group
-from streamer.kernels import CHANNELS, INT, TABLE1, TIMES, kernel
 from streamer.plan import make_plan
 from streamer.publish import as_results
 from streamer.result import Result
 from streamer.summary import g2_values, state_values
-
-REFIT_GROWTH = 1.02  # states are looked for anew when there are 2 % more segments, or when asked for exactly
+from streamer.tally import channel_counts, first_fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +63,7 @@ class Pipeline:
         self.first_tick: int | None = None
         self.last_tick: int | None = None
         self.position: int | None = None
-        self._found: tuple[tuple[float, ...], Mixture | None] | None = None
-        self._found_at: tuple[Cut, int] = (self.cut, -1)
+        self._answered: tuple[Any, Any, Answers | None] = (None, None, None)
 
     # ---- photons in
 
@@ -128,18 +124,28 @@ class Pipeline:
         """What a user should know of stream, plan and end, one line each."""
         return [*self.info.warnings, *self.plan.warnings, *(self.end.warnings if self.end else ())]
 
-    def answers(self) -> Answers:
-        """Every number of the present cut, over all photons counted so far."""
-        segments = int(self.tables["exposure"]["time"][:, 1].sum())
-        cut, at = self._found_at
-        if self._found is None or cut != self.cut or self.end is not None or segments > REFIT_GROWTH * at:
-            self._found = find_states(self.tables, self.plan.layout, self.cut)
-            self._found_at = (self.cut, segments)
-        return answer(self.tables, self.plan, self.cut, self._found, self.settings.cw_window_ns)
+    def answers(self, *, fresh: bool = True) -> Answers:
+        """Every number of the present cut, over all photons counted so far.
 
-    def results(self, stopped_by: str | None = None) -> list[Result]:
+        Not `fresh`: states, lifetimes and gates, which take long to find and change little, may be those of an earlier
+        call. After the end everything
+        is fresh, so that no answer depends on what was asked before.
+        """
+        question = (self.cut.thresholds_cps, self.cut.states)
+        now = (self.group.counted, self.group.open_start, fresh or self.end is not None)
+        asked, then, known = self._answered
+        if known is not None and asked == question and then == now:
+            return known
+        take_over = not fresh and self.end is None and asked == question
+        answers = answer(
+            self.tables, self.plan, self.cut, self.settings.cw_window_ns, earlier=known if take_over else None
+        )
+        self._answered = (question, now, answers)
+        return answers
+
+    def results(self, stopped_by: str | None = None, *, fresh: bool = True) -> list[Result]:
         """Every Result but the status; provenance has the cut and the stream time, the shell adds run and sequence."""
-        answers = self.answers()
+        answers = self.answers(fresh=fresh)
         results = as_results(answers, self.tables, self.plan, self.cut.gate_ns)
         results.append(Result("summary", "summary", values=self.summary(answers, stopped_by)))
         provenance = {"stream_s": self.counted_s, "cut": self.cut.to_dict(), "final": self.end is not None}
@@ -177,38 +183,3 @@ class Pipeline:
             "warnings": [*self.warnings, *g2_warnings, *state_warnings],
             "stopped_by": stopped_by or (end.reason if end else None),
         }
-
-
-def channel_counts(channel: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Photons per channel number, int64[256]."""
-    counts = np.zeros(256, np.int64)
-    _count_channels(channel, counts)
-    return counts
-
-
-@kernel(INT, CHANNELS, TABLE1)
-def _count_channels(channel, counts):  # type: ignore[no-untyped-def]
-    """Photons per channel number; the two lowest by a sweep each, as nearly every recording has no other."""
-    n = len(channel)
-    first = second = 0
-    for i in range(n):
-        first += channel[i] == 0
-        second += channel[i] == 1
-    counts[0] += first
-    counts[1] += second
-    if first + second < n:
-        for i in range(n):
-            if channel[i] > 1:
-                counts[channel[i]] += 1
-    return 0
-
-
-@kernel(INT, TIMES, INT, INT)
-def first_fault(time, start, stop):  # type: ignore[no-untyped-def]
-    """Index of the first photon outside `[start, stop)` or before its predecessor; -1 when there is none."""
-    before = start
-    for i in range(len(time)):
-        if time[i] < before or time[i] >= stop:
-            return i
-        before = time[i]
-    return -1

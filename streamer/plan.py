@@ -9,7 +9,7 @@ from typing import Any
 from streamer.chunk import StreamInfo
 from streamer.config import Settings
 from streamer.errors import InputError
-from streamer.first_look import choose_pair
+from streamer.first_look import NEIGHBOURS, choose_pair
 from streamer.layout import GUARD_S, Layout, check_pairs, units
 
 PERIOD_PARTS = 64  # tau bins per laser period
@@ -25,8 +25,10 @@ class Plan:
         layout: sizes and units of the tables.
         shifts: raw channel -> fine units to move later by, >= 0 (see `Delays`).
         delays_ns: raw channel -> delay taken out, ns; {} when none was.
-        offer: a displaced centre that was found and not applied, as {delay_ns, sigma}; None otherwise.
+        offer: a displaced centre that was found and not applied, as {delay_ns, significance in sigmas}; None otherwise.
+        search_ns: how far to look for the centre while counting, because nobody looked before; 0.0 for not.
         t0_ns: raw channel -> nanotime of the excitation after the shifts, ns; None where unknown.
+        t0_given: channels whose excitation the settings or the source gave; the others' was only looked for.
         warnings: what a user should know of these choices, one line each.
     """
 
@@ -34,7 +36,9 @@ class Plan:
     shifts: dict[int, int] = field(default_factory=dict)
     delays_ns: dict[int, float] = field(default_factory=dict)
     offer: dict[str, float] | None = None
+    search_ns: float = 0.0
     t0_ns: dict[int, float | None] = field(default_factory=dict)
+    t0_given: frozenset[int] = frozenset()
     warnings: tuple[str, ...] = ()
 
 
@@ -63,7 +67,9 @@ def make_plan(info: StreamInfo, settings: Settings) -> Plan:
     if settings.tau_bin_ns is None:
         width |= 1  # odd, so that the middle bin is centred on zero
     reach_ns = settings.tau_window_ns or (
-        max((settings.lags + 0.5) * period * fine_s * 1e9, settings.max_delay_ns) if period else CW_WINDOW_NS
+        max(settings.lags + 0.5, NEIGHBOURS + settings.max_delay_ns * 1e-9 / (period * fine_s)) * period * fine_s * 1e9
+        if period
+        else max(CW_WINDOW_NS, 2 * settings.max_delay_ns)
     )
     half = max(1, math.ceil(reach_ns * 1e-9 / fine_s / width))
     if 2 * half + 1 > MOST_TAU_BINS:
@@ -78,7 +84,9 @@ def make_plan(info: StreamInfo, settings: Settings) -> Plan:
         info.mode, info.tick_s, info.resolution_s, detectors, pairs, settings.bin_ms * 1e-3, period, settings.lags,
         width, half, zero,
     )  # fmt: skip
-    return Plan(layout, shifts, delays, offer, after, tuple(warnings))
+    given = frozenset({*(settings.t0_ns or {}), *info.t0_ns})
+    search_ns = 0.0 if settings.delays_ns != "auto" or info.look.get("delay") else settings.max_delay_ns
+    return Plan(layout, shifts, delays, offer, search_ns, after, given, tuple(warnings))
 
 
 def _delays(
@@ -86,7 +94,7 @@ def _delays(
 ) -> tuple[dict[int, float], dict[str, float] | None]:
     """(delays to take out, offer): settings rule; "auto" takes what the first look found, at 5 sigma or not at all."""
     found = info.look.get("delay")
-    offer = {"delay_ns": found["delay_ns"], "sigma": found["sigma"]} if found and found["found"] else None
+    offer = {"delay_ns": found["delay_ns"], "significance": found["sigma"]} if found and found["found"] else None
     if isinstance(settings.delays_ns, dict):
         given = {channel: delay for channel, delay in settings.delays_ns.items() if delay}
         return given, (None if given else offer)
@@ -94,7 +102,7 @@ def _delays(
         return {}, offer
     warnings.append(
         f"delay: centre found at {offer['delay_ns']:+.3f} ns (channel {pairs[0][1]} against {pairs[0][0]}, "
-        f"{offer['sigma']:.1f} sigma after every candidate is paid for) and taken out; set delays_ns to fix it"
+        f"{offer['significance']:.1f} sigma after every candidate is paid for) and taken out; set delays_ns to fix it"
     )
     return {pairs[0][1]: offer["delay_ns"]}, None
 

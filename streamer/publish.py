@@ -11,7 +11,7 @@ from streamer.answers import Answers, Correlation, Tables, plain
 from streamer.layout import Layout
 from streamer.plan import Plan
 from streamer.result import Axis, Result
-from streamer.summary import zero_values
+from streamer.summary import offered_delay, zero_values
 
 TRACE_POINTS = 2000
 
@@ -104,7 +104,7 @@ def g2(answers: Answers, correlation: Correlation, plan: Plan) -> Result:
     values: dict[str, Any] = {
         "pair": [a, b],
         "delay_ns": plan.delays_ns.get(b, 0.0) - plan.delays_ns.get(a, 0.0),
-        "offered_delay": plan.offer,
+        "offered_delay": offered_delay(answers, plan),
         "pulsed": layout.pulsed,
         "period_ns": layout.period * layout.fine_s * 1e9 if layout.pulsed else None,
     }

@@ -8,6 +8,10 @@ from streamer.answers import Answers, Correlation, plain
 from streamer.estimators.g2 import PulsedG2
 from streamer.plan import Plan
 
+# Share of segments with a switch above which a user should know: at 1 % a state's lifetime is off by some per cent of the
+# difference to its neighbours'.
+SWITCHING = 0.01
+
 
 def zero_values(correlation: Correlation, row: int) -> dict[str, Any]:
     """g2(0) of one row of a correlation, pulsed or cw, in the same words."""
@@ -24,6 +28,14 @@ def zero_values(correlation: Correlation, row: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def offered_delay(answers: Answers, plan: Plan) -> dict[str, float] | None:
+    """A displaced centre that was found and not applied: {delay_ns, significance in sigmas}, b later than a."""
+    found = answers.offer
+    if found is not None and found.found and found.delay_ns is not None:
+        return {"delay_ns": float(found.delay_ns), "significance": float(found.sigma)}
+    return plan.offer
+
+
 def g2_values(answers: Answers, plan: Plan) -> tuple[dict[str, Any], list[str]]:
     """(the summary's `g2` for the first pair, warnings)."""
     if not answers.correlations:
@@ -37,15 +49,22 @@ def g2_values(answers: Answers, plan: Plan) -> tuple[dict[str, Any], list[str]]:
     a, b = correlation.pair
     values = zero_values(correlation, 0)
     reason = values.pop("reason")
+    warnings = [f"g2: {reason}"] if reason else []
+    offer = offered_delay(answers, plan)
+    if offer is not None:
+        warnings.append(
+            f"g2: the centre seems to lie at {offer['delay_ns']:+.3f} ns ({offer['significance']:.1f} sigma) and was not moved; "
+            f"set delays_ns = {{{b} = {offer['delay_ns']:.3f}}} to take it out"
+        )
     return {
         "pair": [a, b],
         "delay_ns": plan.delays_ns.get(b, 0.0) - plan.delays_ns.get(a, 0.0),
-        "offered_delay": plan.offer,
+        "offered_delay": offer,
         "kind": "pulsed" if plan.layout.pulsed else "cw",
         "period_ns": plan.layout.period * plan.layout.fine_s * 1e9 if plan.layout.pulsed else None,
         "lags": plan.layout.lags if plan.layout.pulsed else None,
         **values,
-    }, ([f"g2: {reason}"] if reason else [])
+    }, warnings
 
 
 def state_values(answers: Answers) -> tuple[list[dict[str, Any]], list[str]]:
@@ -78,6 +97,11 @@ def state_values(answers: Answers) -> tuple[list[dict[str, Any]], list[str]]:
         lines.append(values)
     if answers.states and not answers.decays:
         warnings.append("lifetime: T2 has no nanotime; no lifetime")
+    if answers.mixture is not None and answers.mixture.switching > SWITCHING:
+        warnings.append(
+            f"states: the emitter switched within {100 * answers.mixture.switching:.1f} % of the segments; their photons are "
+            "filed under a state in between and bias its lifetime and g2; shorter bins would do less so"
+        )
     if answers.mixture is not None and answers.mixture.reason:
         warnings.append(f"states: {answers.mixture.reason}")
     return lines, warnings

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 
 from streamer.chunk import NO_TIME, Chunk, StreamEnd, StreamInfo
 from streamer.errors import ProtocolError
-from streamer.frames import MAX_INTEGER, WIRE_VERSION, Fields, Frames, pack, shown, unpack
+from streamer.frames import MAX_INTEGER, WIRE_VERSION, Fields, Frames, pack, plain, shown, unpack
 from streamer.result import Axis, Result
 
-MAX_CREDIT = 1 << 16
+MAX_CREDIT = 1 << 10  # chunks; a Hub has room for all of them without stopping to read, and so to hear heartbeats
 CHUNK_SCHEMA = {"time": "<i8", "nanotime": "<u2", "channel": "|u1", "marker_time": "<i8", "marker": "|u1"}
 
 
@@ -189,12 +189,16 @@ class Form:
 
 
 def _flat(type_: type, **rules: Callable[[Fields, str], Any]) -> Form:
-    """A message whose attributes are its fields, each read by its rule."""
-    return Form(
-        type_,
-        lambda message: ({key: getattr(message, key) for key in rules}, {}),
-        lambda fields, arrays: type_(**{key: rule(fields, key) for key, rule in rules.items()}),
-    )
+    """A message whose attributes are its fields; each keeps its rule when it is written and when it is read."""
+
+    def write(message: Any) -> tuple[dict[str, Any], Arrays]:
+        fields = Fields(type_.__name__, plain({key: getattr(message, key) for key in rules}, type_.__name__))
+        return {key: rule(fields, key) for key, rule in rules.items()}, {}
+
+    def read(fields: Fields, arrays: Arrays) -> Any:
+        return type_(**{key: rule(fields, key) for key, rule in rules.items()})
+
+    return Form(type_, write, read)
 
 
 _INFO_DEFAULTS = {key: value for key, value in StreamInfo("T2", 1.0).to_dict().items() if key not in ("mode", "tick_s")}

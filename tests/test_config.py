@@ -12,7 +12,9 @@ def test_defaults_need_no_file():
 
 def test_a_file_is_read(tmp_path):
     path = tmp_path / "run.toml"
-    path.write_text('bin_ms = 5\npairs = [[0, 2]]\nthresholds_cps = [1e3, 5e3]\n[delays_ns]\n2 = 23.9\n', encoding="utf-8")
+    path.write_text(
+        "bin_ms = 5\npairs = [[0, 2]]\nthresholds_cps = [1e3, 5e3]\n[delays_ns]\n2 = 23.9\n", encoding="utf-8"
+    )
     settings = load_settings(path)
     assert (settings.bin_ms, settings.pairs, settings.delays_ns) == (5.0, ((0, 2),), {2: 23.9})
     assert settings.thresholds_cps == (1e3, 5e3)

@@ -20,7 +20,10 @@ def test_a_threshold_parts_the_counts_it_says():
     level = SCALE.levels(np.array([8, 9, 10, 11, 12]), np.full(5, SCALE.ticks))
     first = SCALE.edges[dark.stop]
     assert first >= 10
-    assert all((one in range(*bright.indices(SCALE.n))) == (n >= first) for one, n in zip(level, [8, 9, 10, 11, 12], strict=True))
+    assert all(
+        (one in range(*bright.indices(SCALE.n))) == (n >= first)
+        for one, n in zip(level, [8, 9, 10, 11, 12], strict=True)
+    )
 
 
 def test_sums_are_of_all_rows_then_of_each_state():

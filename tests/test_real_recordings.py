@@ -19,10 +19,13 @@ def photons(name):
     """All photons of a file, by the project's own reader: (info, time, nanotime, channel)."""
     source = open_source(str(SHARED / "ptu" / name))
     chunks = list(source.chunks())
-    return (source.info, *(np.concatenate([getattr(c, key) for c in chunks]) for key in ("time", "nanotime", "channel")))
+    return (
+        source.info,
+        *(np.concatenate([getattr(c, key) for c in chunks]) for key in ("time", "nanotime", "channel")),
+    )
 
 
-def naive_differences(time, fine, reach):
+def naive_differences(fine, reach):
     """All differences fine(b) - fine(a) within +-reach, pair by pair: for every a the slice of b's that can be near, nothing else."""
     a, b = fine
     low = np.searchsorted(b, a - reach)
@@ -88,7 +91,9 @@ def test_one_detector_has_no_g2_and_a_reason(name):
 
 
 def tau_counts(name, width_ns, reach_ns, **delays):
-    settings = Settings(delays_ns=delays.get("delays_ns", {}), tau_bin_ns=width_ns, tau_window_ns=reach_ns, period_ns=None)
+    settings = Settings(
+        delays_ns=delays.get("delays_ns", {}), tau_bin_ns=width_ns, tau_window_ns=reach_ns, period_ns=None
+    )
     pipeline = analyse(str(SHARED / "ptu" / name), settings)
     return pipeline.plan.layout, pipeline.tables["coincidences"]["tau0"].sum(axis=0)
 
@@ -99,14 +104,13 @@ def test_t3_tau_histogram_equals_the_oracle_and_misses_only_what_eta_lost():
     layout, counts = tau_counts(name, 0.016, 160.0)
     info, time, nanotime, channel = photons(name)
     # Oracle: pulse lag times the unrounded period, rounded once to the resolution, plus the difference of nanotimes.
-    a, b = channel == 0, channel == 1
+    (ta, na), (tb, nb) = ((time[channel == c], nanotime[channel == c].astype(int)) for c in (0, 1))
     lags = []
-    reach = layout.window
-    low = np.searchsorted(time[b], time[a] - reach)
-    high = np.searchsorted(time[b], time[a] + reach, side="right")
-    for t, n, i, j in zip(time[a], nanotime[a].astype(int), low, high, strict=True):
+    low = np.searchsorted(tb, ta - layout.window)
+    high = np.searchsorted(tb, ta + layout.window, side="right")
+    for t, n, i, j in zip(ta, na, low, high, strict=True):
         if j > i:
-            lags.append(np.rint((time[b][i:j] - t) * info.period).astype(int) + nanotime[b][i:j].astype(int) - n)
+            lags.append(np.rint((tb[i:j] - t) * info.period).astype(int) + nb[i:j] - n)
     tau = np.concatenate(lags)
     half = layout.tau_half
     assert layout.tau_width == 1
@@ -128,7 +132,7 @@ def test_t2_tau_histogram_equals_the_oracle_and_is_never_below_eta():
     _, time, _, channel = photons(name)
     eta = np.load(SHARED / "refs/eta_hh2_t2_hbt_320MHz_g2.npz")
     a, b = time[channel == 0], time[channel == 1]
-    tau = naive_differences(time, (a, b), 161_000)
+    tau = naive_differences((a, b), 161_000)
     # Their bins begin at 0, ours are centred on it: half a bin of channel delay lays one on the other.
     for shift, sign, theirs, lost in ((0.008, 1, eta["hist1"], 227), (-0.007, -1, eta["hist2"], 238)):
         layout, counts = tau_counts(name, 0.016, 160.2, delays_ns={1: shift})

@@ -56,6 +56,7 @@ def run(
     from viewer.qt import QtCore, QtWidgets
     from viewer.window import Window
 
+    QtCore.qInstallMessageHandler(_pass_on)
     app = QtWidgets.QApplication.instance() or QtWidgets.QApplication([sys.argv[0] or "streamer"])
     feed = feed or Feed(address)
     window = Window(feed)
@@ -65,13 +66,14 @@ def run(
     window.ticked.connect(watch.look)
     feed.start()
     window.start()
-    if snapshot is None:
-        window.show()
-    else:
+    if snapshot is not None:
         window.resize(*SNAPSHOT_SIZE)
-        window.show()  # on the offscreen platform; layouts and plots settle as on a screen
+        window.setAttribute(QtCore.Qt.WidgetAttribute.WA_DontShowOnScreen)  # if Qt was loaded with a screen before
+    window.show()
     try:
-        with _closing_on_interrupt(window.close), _faults_to(window):
+        # Through the loop's queue: a Ctrl-C just before the loop begins would otherwise end a loop that does not run.
+        interrupt = lambda: QtCore.QTimer.singleShot(0, window.close)  # noqa: E731
+        with _closing_on_interrupt(interrupt), _faults_to(window):
             loop.exec()
     finally:
         window.hide()
@@ -84,6 +86,12 @@ def run(
         print(f"viewer: no Result from {address} within {deadline_s:g} s, no picture made", file=sys.stderr)  # noqa: T201
         return 1
     return 0
+
+
+def _pass_on(_kind: object, _context: object, message: str | None) -> None:
+    """Qt's own messages go to stderr, but for one that the offscreen platform repeats for every change of layout."""
+    if message and "propagateSizeHints" not in message:
+        print(f"viewer: Qt: {message}", file=sys.stderr)  # noqa: T201
 
 
 class _Watch:

@@ -12,7 +12,7 @@ class Bands(pg.GraphicsObject):
     """Spans along one axis of a plot, each in its colour, over the whole extent of the other axis."""
 
     def __init__(self, vertical: bool, opaque: bool = False) -> None:
-        """`vertical`: the spans are intervals of x (and as high as the view), else of y. `opaque`: nothing is behind."""
+        """`vertical`: spans are intervals of x, as high as the view, else of y. `opaque`: nothing lies behind."""
         super().__init__()
         self._vertical, self._opaque = vertical, opaque
         self._spans: list[tuple[float, float, QtGui.QBrush]] = []

@@ -41,7 +41,8 @@ class Grid(pg.GraphicsObject):
             QtCore.QLineF(view.left(), y, view.right(), y)
             for y in _ticks(self._axes[1], view.top(), view.bottom(), self._axes[1].height())
         ]
-        painter.drawLines(lines)
+        if lines:
+            painter.drawLines(*lines)
 
 
 def _ticks(axis: pg.AxisItem, low: float, high: float, pixels: float) -> list[float]:

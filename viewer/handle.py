@@ -21,7 +21,12 @@ class Handle(pg.InfiniteLine):
         pen = pg.mkPen(style.HANDLE, width=1.5, style=Qt.PenStyle.DashLine)
         hover = pg.mkPen(style.HANDLE, width=3)
         anchors = [(0, 0.5), (1, 0.5)] if vertical else [(1, 1), (1, 0)]
-        options = {"position": 0.92 if vertical else 1.0, "color": style.HANDLE, "anchors": anchors, "fill": (20, 23, 28, 190)}
+        options = {
+            "position": 0.92 if vertical else 1.0,
+            "color": style.HANDLE,
+            "anchors": anchors,
+            "fill": (20, 23, 28, 190),
+        }
         super().__init__(
             angle=90 if vertical else 0,
             movable=True,

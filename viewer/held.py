@@ -28,6 +28,11 @@ class Held:
         """What was asked for and is not echoed yet, else None."""
         return self._asked
 
+    @property
+    def gripped(self) -> bool:
+        """Whether the hand is on it now."""
+        return self._asked is not None and self._until == math.inf
+
     def grip(self, values: Sequence[float]) -> None:
         """The hand is on it and has moved it to `values`."""
         self._asked = tuple(values)

@@ -8,6 +8,7 @@ from typing import Any
 from streamer.result import Result
 from viewer import style
 from viewer.qt import QtWidgets, pyqtSignal
+from viewer.values import items, known
 
 
 class Panel(QtWidgets.QFrame):
@@ -43,6 +44,11 @@ class Panel(QtWidgets.QFrame):
         """A new run has begun: show nothing of the old one."""
         raise NotImplementedError
 
+    @property
+    def gripped(self) -> bool:
+        """Whether the hand is dragging something in this panel."""
+        return False
+
     def answer(self, request: Mapping[str, Any], reply: Mapping[str, Any]) -> None:
         """Take note of the daemon's reply to a request (anyone's)."""
 
@@ -65,12 +71,11 @@ def missing(results: Mapping[str, Result], what: str, in_t2: str = "", about: st
     if in_t2 and mode_of(results) == "T2":
         return in_t2
     for name in ("summary", "status"):  # who made the numbers may know why there are none
-        lines = results[name].values.get("warnings") if name in results else None
-        for line in lines if about and isinstance(lines, (list, tuple)) else ():
+        for line in items(results[name].values.get("warnings")) if about and name in results else ():
             if str(line).startswith(about + ":"):
                 return str(line)
     status = results.get("status")
-    photons = style.known(status.values.get("photons")) if status is not None else None
+    photons = known(status.values.get("photons")) if status is not None else None
     return f"waiting for the first {what}" if photons else f"no photons yet: no {what}"
 
 

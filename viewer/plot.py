@@ -154,7 +154,9 @@ def _axis(side: str, text: str, unit: str, scale: float) -> pg.AxisItem:
     axis.setScale(scale)
     axis.setLabel(text, units=unit or None, color=style.FAINT)
     axis.enableAutoSIPrefix(bool(unit))
-    axis.setStyle(tickLength=-4, hideOverlappingLabels=12)  # pixels beyond the end, so that a zero in the corner is shown
+    axis.setStyle(
+        tickLength=-4, hideOverlappingLabels=12
+    )  # pixels beyond the end, so that a zero in the corner is shown
     return axis
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
+
+from viewer.values import known
 
 # Okabe & Ito's palette (jfly.uni-koeln.de/color, 2008) without its black and dark blue, which a dark ground swallows.
 STATE_COLORS = {
@@ -62,24 +63,6 @@ def state_color(name: str) -> str:
 def state_names(count: int) -> tuple[str, ...]:
     """Names of `count` states from dark to bright; beyond four they are numbered."""
     return STATE_NAMES.get(count) or tuple(f"state {i + 1}" for i in range(count))
-
-
-def known(value: Any) -> float | None:
-    """`value` as a finite float, or None when it is missing, not a number, NaN or infinite."""
-    if isinstance(value, bool):
-        return None
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if math.isfinite(number) else None
-
-
-def numbers(values: Any) -> list[float]:
-    """The finite numbers of a list; what is not a list gives none."""
-    if not isinstance(values, (Sequence, tuple)) or isinstance(values, (str, bytes)):
-        return []
-    return [number for number in map(known, values) if number is not None]
 
 
 def si(value: Any, unit: str = "", digits: int = 3) -> str:

@@ -20,6 +20,7 @@ from viewer.qt import QtCore, QtGui, QtWidgets, pyqtSignal
 
 TICK_MS = 33
 SHARE = 0.22  # of one core that drawing Results may take: where frames cost more, fewer are drawn; lines still follow
+DRAGGING_SHARE = 0.7  # while a line is dragged its effect should be seen at once
 
 
 class Window(QtWidgets.QMainWindow):
@@ -77,7 +78,8 @@ class Window(QtWidgets.QMainWindow):
         news = self.feed.take()
         self._guard("window", lambda: self._absorb(news))
         spent = time.thread_time() - self._drawn_cpu
-        if self._stale and not self.isMinimized() and time.monotonic() - self._drawn_at >= spent / SHARE:
+        share = DRAGGING_SHARE if any(panel.gripped for panel in self.panels) else SHARE
+        if self._stale and not self.isMinimized() and time.monotonic() - self._drawn_at >= spent / share:
             self.draw_all()
         self._guard("status", lambda: self.status.show_link(news, self.feed.address))
         self.ticked.emit(news)

@@ -8,11 +8,13 @@ So the lowest candidate must be proven low:
   tail of its pairs, given theirs, as a Gaussian z;
 * in the scatter of the other peaks about *their* neighbours, because real combs and envelopes vary by more than shot
   noise: z is divided by the root of the measured dispersion (never below 1), and referred to Student's t with the
-  number of peaks that measured it. An envelope's curvature, alternating pulses or a dead-time hole show in that
-  dispersion and so pay for themselves. A dip differs from them in that only one place has it;
-* times the number of candidates looked at (Bonferroni).
+  number of peaks that measured it. An envelope's curvature or alternating pulses show in that dispersion and so pay
+  for themselves. A dip differs from them in that only one place has it;
+* times the number of candidates looked at (Bonferroni);
+* and alone, below its nearest neighbours: peaks swallowed by a dead time shared by both detectors are not.
 
-It is offered where what is left stands five sigma out.
+It is offered where what is left stands five sigma out. One thing cannot be told from a dip by any of this: in cw light
+a hole that the recorder's own dead time leaves between its channels, if it is some 60 ns wide or less.
 """
 
 from __future__ import annotations
@@ -83,7 +85,7 @@ def find_delay(
         tau_ns: float64[n], equally spaced bin centres, n odd, zero in the middle; the window must hold at least three,
             better ten, side peaks beyond `max_delay_ns`.
         counts: int64[n], pairs per bin, tau = t_b - t_a.
-        period_ns: laser period (`find_period`, or the recorder's sync); None for cw light.
+        period_ns: laser period (`find_period`, or the recorder's sync); None for cw light, where no comb may be seen.
         max_delay_ns: candidates lie within +-max_delay_ns; pulsed light has at least the one nearest to zero.
 
     Raises:
@@ -113,7 +115,10 @@ def _pulsed_delay(
     lowest = _lowest(cells, near, nearest=1)
     candidates = int(near.sum())
     if lowest is None:
-        reason = f"too few side peaks: {len(cells)} in the window, {2 * MIN_NEIGHBOURS} about each candidate needed"
+        reason = (
+            f"nothing to compare with: {len(cells)} whole peaks and {pairs.sum():.0f} pairs in the window, a candidate "
+            f"needs {MIN_NEIGHBOURS} peaks with pairs on each side"
+        )
         return DelayOffer(None, 0.0, False, candidates, reason, phase, error)
     return _offer(float(centres[lowest.cell]), lowest.chance, candidates, phase, error)
 
@@ -121,6 +126,11 @@ def _pulsed_delay(
 def _cw_delay(tau: NDArray[np.float64], pairs: NDArray[np.float64], bin_ns: float, max_delay: float) -> DelayOffer:
     """Windows of several widths at every half width; the neighbours begin two windows off, beyond the dip's flanks."""
     half = tau[-1] + bin_ns / 2
+    # A comb beats with the windows, and where the beat slips one of them holds no peak: a dip that is none.
+    comb = find_period(tau, pairs)
+    if comb is not None:
+        reason = f"not cw: there is a comb of {comb.period_ns:.4g} ns; look with that period"
+        return DelayOffer(None, 0.0, False, 0, reason)
     candidates, best, place, width_ns = 0, 2.0, 0.0, 0.0
     for width in CW_WIDTHS_NS:
         if width < bin_ns:

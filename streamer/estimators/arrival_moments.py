@@ -12,6 +12,7 @@ from streamer.estimators.decay_shape import cumulative, unwrap
 Floats = NDArray[np.float64]
 
 PER_LIFETIME = 64  # cells; finer bins tell nothing more
+SEEN = 5.0
 BASE = 0.25  # of the period at its end is always background region
 
 
@@ -34,7 +35,7 @@ class ArrivalMoments:
         edges_ns: Floats,
         t0_ns: Floats,
         early_ns: float,
-        lifetimes: float,
+        window_ns: float,
         guess_ns: float,
     ) -> None:
         """Sum up all that does not depend on the trial lifetime.
@@ -44,8 +45,8 @@ class ArrivalMoments:
             edges_ns: float64[m + 1], edges of the bins of one period.
             t0_ns: float64[n_det], nanotimes of the excitation.
             early_ns: how long before the excitation the window begins.
-            lifetimes: length of the window after the excitation in units of `guess_ns`.
-            guess_ns: lifetime known roughly.
+            window_ns: when it ends, after the excitation.
+            guess_ns: lifetime known roughly, which sets how finely to look.
         """
         self.period = float(edges_ns[-1])
         x, c, n, index = [], [], [], []
@@ -54,10 +55,9 @@ class ArrivalMoments:
             first, after = unwrap(edges_ns, t0, early_ns)
             total = np.concatenate([[0], np.cumsum(each[first:]), each[first:].sum() + np.cumsum(each[:first])])
             last = len(after) - 1
-            stop = min(last, int(np.searchsorted(after, lifetimes * guess_ns)))
+            stop = min(last, int(np.searchsorted(after, window_ns)))
             since = min(stop, int(np.searchsorted(after, after[0] + (1 - BASE) * self.period)))
-            step = max(1, int(guess_ns / PER_LIFETIME / (self.period / last)))
-            at = np.unique(np.concatenate([np.arange(0, stop, step), [since, stop, last]]))
+            at = np.unique(np.concatenate([pooled(after, guess_ns, stop), [since, stop, last]]))
             x.append(after[at])
             n.append(np.append(np.diff(total[at]), 0.0))  # and a seam, so that one array holds all detectors
             index.append(offset + np.array([0, np.searchsorted(at, since), np.searchsorted(at, stop), len(at) - 1]))
@@ -143,10 +143,25 @@ class ArrivalMoments:
         return signal * (moment - a * window - c * base) / late
 
 
-def quick_guess(counts: NDArray[np.int64], edges_ns: Floats, t0_ns: Floats, early_ns: float) -> tuple[float, float]:
-    """Lifetime within a factor of two or so, and signal over background at the excitation, to begin with.
+def pooled(edges: Floats, scale: float, stop: int) -> NDArray[np.int64]:
+    """Indices of edges to keep up to `stop`, PER_LIFETIME cells per `scale`, and beyond four times that per e-fold."""
+    per_scale = scale / PER_LIFETIME / (edges[1] - edges[0])
+    if per_scale < 1:
+        per_scale = 1.0
+    even = np.arange(0, min(stop, 4 * PER_LIFETIME * per_scale), per_scale)
+    more = math.log(max(stop, 1) / max(even[-1] if len(even) else 0, 1))
+    later = np.geomspace(even[-1], stop, int(more * 4 * PER_LIFETIME) + 2) if more > 0 else []
+    return np.concatenate([even, later]).astype(np.int64)
 
-    The background is the last quarter of the period; the lifetime is when all but 1/e of what is above it has come.
+
+def first_look(
+    counts: NDArray[np.int64], edges_ns: Floats, t0_ns: Floats, early_ns: float, known: Floats | None = None
+) -> tuple[float, float]:
+    """Lifetime within a factor of two or so, and until when the decay is seen; both in ns after the excitation.
+
+    The background is the last quarter of the period, unless known. The lifetime is when all but 1/e of what is above it
+    has come. The decay is seen while what is still to come of it is SEEN standard errors above nothing; so much that
+    noise does not decide the end, which would favour photons that came late by chance. Arguments as in `ArrivalMoments`.
     """
     period = float(edges_ns[-1])
     grid = np.linspace(0.0, period, 257)
@@ -154,8 +169,12 @@ def quick_guess(counts: NDArray[np.int64], edges_ns: Floats, t0_ns: Floats, earl
     for each, t0 in zip(counts, t0_ns, strict=True):
         first, after = unwrap(edges_ns, t0, early_ns)
         total += np.interp(grid, after - after[0], np.concatenate([[0], np.cumsum(np.roll(each, -first))]))
-    base = (total[-1] - total[192]) / (period / 4)
-    signal = total - base * grid
-    later = np.flatnonzero(signal >= (1 - math.exp(-1)) * signal[-1])
-    guess = max(float(grid[later[0]]) - early_ns, 0.5 * grid[1]) if signal[-1] > 0 and len(later) else period
-    return guess, max(signal[-1], 0.0) / guess / max(base, 1 / period)
+    rest, left = total[-1] - total, period - grid
+    base = rest[192] / left[192] if known is None else float(known.sum())
+    spread = 0.0 if known is None else base / left[192]
+    signal = rest - base * left
+    guess = period
+    if signal[0] > 0:
+        guess = max(float(grid[np.argmax(signal <= math.exp(-1) * signal[0])]) - early_ns, 0.5 * grid[1])
+    seen = signal > SEEN * np.sqrt(rest + spread * left**2)
+    return guess, float(grid[len(seen) - 1 - np.argmax(seen[::-1])]) - early_ns

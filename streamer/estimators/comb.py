@@ -17,13 +17,16 @@ from scipy.ndimage import median_filter, uniform_filter1d
 from scipy.special import ndtri_exp
 
 FIVE_SIGMA = 2.867e-7  # one-sided tail of a Gaussian; what counts as found
-MIN_PERIODS = 6  # in the window: below that a line cannot be told from the envelope
+MIN_PERIODS = 6  # in the window: with fewer, the fundamental cannot be told from the envelope
 MIN_BINS = 4  # per period
 MIN_PERIOD_NS = 1.0
 MIN_PAIRS = 40  # a line's power is at most its pairs / 1.5 (Hann), so fewer could not stand out of thousands of looks
 
 _SIDE = 16  # padded frequency bins on each side that make a line's neighbourhood ...
 _GUARD = 5  # ... beyond the line itself, which is four padded bins to either side (Hann, padded twofold)
+# A bump of the spectrum as narrow as a line needs a structure as long as the window, and such structures live at low
+# frequencies. A comb is proven above that, by a harmonic if need be; its fundamental may lie below.
+_LOWEST_LINE = 16  # periods in the window
 _SAME_COMB = 0.25  # a fundamental has at least this part of the power of its strongest harmonic
 
 
@@ -42,7 +45,16 @@ class Comb:
     significance: float
 
 
-def find_period(tau_ns: NDArray[np.float64], counts: NDArray[np.int64]) -> Comb | None:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Spectrum:
+    """Power, noise floor, and the unit in which a line is measured; float64 each, of one length."""
+
+    power: NDArray[np.float64]
+    floor: NDArray[np.float64]
+    unit: NDArray[np.float64]
+
+
+def find_period(tau_ns: NDArray[np.float64], counts: NDArray[np.generic]) -> Comb | None:
     """Period and phase of the pulse comb, or None: cw light, too few pairs, or too few periods in the window.
 
     None also where a comb is there but cannot be proven at five sigma with every frequency looked at.
@@ -50,7 +62,7 @@ def find_period(tau_ns: NDArray[np.float64], counts: NDArray[np.int64]) -> Comb 
     Args:
         tau_ns: float64[n], equally spaced bin centres, n odd, zero in the middle. The bin must be a whole multiple of
             the recorder's resolution, else the two grids beat and the beat is a comb.
-        counts: int64[n], pairs per bin.
+        counts: int64[n] (or whole numbers as float64), pairs per bin.
 
     Raises:
         ValueError: bins that are not an odd number of equal ones about zero.
@@ -85,7 +97,7 @@ def comb_phase(tau_ns: NDArray[np.float64], counts: NDArray[np.generic], period_
     return float(np.angle(mean)) * scale, float(np.sqrt(across) / abs(mean)) * scale
 
 
-def check_axis(tau_ns: NDArray[np.float64], counts: NDArray[np.int64]) -> float:
+def check_axis(tau_ns: NDArray[np.float64], counts: NDArray[np.generic]) -> float:
     """Width of a bin; ValueError unless there is an odd number of equal bins with zero in the middle."""
     n = len(tau_ns)
     if n < 3 or n % 2 == 0 or np.shape(counts) != (n,):
@@ -98,55 +110,62 @@ def check_axis(tau_ns: NDArray[np.float64], counts: NDArray[np.int64]) -> float:
 
 def _strongest_line(pairs: NDArray[np.float64], bin_ns: float) -> tuple[float, float] | None:
     """Frequency of the comb in 1/ns and its significance in sigmas, or None."""
-    power, floor, unit, looked = _spectrum(pairs, bin_ns)
-    looks = int(looked.sum())
-    strength = np.where(looked, power / unit, 0.0)
+    flat, strength = _strengths(pairs, bin_ns)
+    looks = int(np.count_nonzero(strength))
     line = int(np.argmax(strength))
     log_chance = np.log(max(looks, 1)) - float(strength[line])
     if log_chance > np.log(FIVE_SIGMA):
         return None
-    first = _fundamental(power, floor, unit, line)
-    left, here, right = np.sqrt(power[first - 1 : first + 2])
+    first = _fundamental(flat, line)
+    left, here, right = np.sqrt(flat.power[first - 1 : first + 2])
     offset = 0.5 * (left - right) / (left - 2 * here + right) if left + right < 2 * here else 0.0
     padded = next_fast_len(2 * len(pairs), real=True)
     return float(first + offset) / (padded * bin_ns), min(float(-ndtri_exp(log_chance)), 37.0)
 
 
-def _spectrum(
-    pairs: NDArray[np.float64], bin_ns: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-    """Power, noise floor, the unit a line is measured in, and which frequencies are looked at.
+def _strengths(pairs: NDArray[np.float64], bin_ns: float) -> tuple[_Spectrum, NDArray[np.float64]]:
+    """Spectrum of the flattened histogram, and the strength of every frequency that is looked at (0 elsewhere).
 
-    The power of a tapered Poisson histogram, in units of its mean, is exponentially distributed: a line of strength
-    R = power / unit is chance with probability exp(-R), times the number of looks. The unit is the largest of the shot
+    A line of strength R is chance with probability exp(-R), times the number of looks.
+    """
+    n = len(pairs)
+    # A narrow envelope widens every line into its own neighbourhood, so it is divided out; where it holds few pairs,
+    # the constant keeps single ones from weighing much.
+    box = n // 4 | 1
+    envelope = uniform_filter1d(pairs, box, mode="nearest") + 20.0 / box
+    spectrum = _spectrum(pairs, 1.0 / envelope)
+    strength = spectrum.power / spectrum.unit
+    frequency = np.arange(len(strength)) / (next_fast_len(2 * n, real=True) * bin_ns)
+    highest = min(1 / MIN_PERIOD_NS, 1 / (MIN_BINS * bin_ns))
+    strength[(frequency < _LOWEST_LINE / (n * bin_ns)) | (frequency > highest)] = 0.0
+    strength[len(strength) - _GUARD - 2 * _SIDE :] = 0.0
+    return spectrum, strength
+
+
+def _spectrum(pairs: NDArray[np.float64], weight: NDArray[np.float64]) -> _Spectrum:
+    """Power of a weighted, tapered histogram, padded twofold, and what a line in it is measured in.
+
+    The power of Poisson counts, in units of its mean, is exponentially distributed. The unit is the largest of the shot
     noise, the median of a wide band (these two are the floor) and the medians to the left and to the right of the line,
     so that a raised or steep spectrum pays.
     """
     n = len(pairs)
-    # A narrow envelope would widen every line into its own neighbourhood, so it is divided out; where it holds few
-    # pairs, the constant keeps single ones from weighing much.
-    box = n // 8 | 1
-    envelope = uniform_filter1d(pairs, box, mode="nearest") + 20.0 / box
-    taper = np.hanning(n + 2)[1:-1] / envelope
-    padded = next_fast_len(2 * n, real=True)
-    power = np.abs(np.fft.rfft(pairs * taper - np.sum(pairs * taper) / n, padded)) ** 2
-    frequency = np.arange(len(power)) / (padded * bin_ns)
+    taper = np.hanning(n + 2)[1:-1] * weight
+    tapered = pairs * taper
+    power = np.abs(np.fft.rfft(tapered - tapered.sum() / taper.sum() * taper, next_fast_len(2 * n, real=True))) ** 2
     floor = np.maximum(_wide(power), float(np.sum(pairs * taper**2)))
     median = median_filter(power, _SIDE + 1, mode="nearest") / np.log(2)
     shift = _GUARD + _SIDE // 2
-    unit = np.maximum(np.maximum(np.roll(median, shift), np.roll(median, -shift)), floor)
-    highest = min(1 / MIN_PERIOD_NS, 1 / (MIN_BINS * bin_ns))
-    looked = (frequency >= MIN_PERIODS / (n * bin_ns)) & (frequency <= highest)
-    looked[len(power) - shift - _SIDE :] = False
-    return power, floor, unit, looked
+    return _Spectrum(power, floor, np.maximum(np.maximum(np.roll(median, shift), np.roll(median, -shift)), floor))
 
 
-def _fundamental(power: NDArray[np.float64], floor: NDArray[np.float64], unit: NDArray[np.float64], line: int) -> int:
+def _fundamental(spectrum: _Spectrum, line: int) -> int:
     """The lowest line of which `line` is a harmonic; sharp peaks make all harmonics about equally strong.
 
     A comb of nearly equal pulses (a train multiplied by delay lines) has weak lines below its fundamental: they stay
     out by `_SAME_COMB`. So does a bump of the envelope, whose multiples are no lines.
     """
+    power = spectrum.power
     most = line // (2 * MIN_PERIODS)
     for divisor in range(most, 1, -1):
         near = round(line / divisor)
@@ -155,7 +174,7 @@ def _fundamental(power: NDArray[np.float64], floor: NDArray[np.float64], unit: N
         least = min(power[j * near - j : j * near + j + 1].max() for j in multiples)
         # Few places are looked at here: a chance of 1e-4 in all of them will do. Three times the neighbourhood tells a
         # line from the ripple of a hole's spectrum, which is sin^2 and reaches twice its median.
-        proven = power[near] > floor[near] * np.log(most / 1e-4) and power[near] > 3 * unit[near]
+        proven = power[near] > spectrum.floor[near] * np.log(most / 1e-4) and power[near] > 3 * spectrum.unit[near]
         highest = power[near] >= max(power[near - 1], power[near + 1])
         if near >= 2 * MIN_PERIODS and proven and highest and least >= _SAME_COMB * power[line]:
             return near

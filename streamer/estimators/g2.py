@@ -131,19 +131,17 @@ def coin_interval(
     the Jeffreys limits have at small r: there they would hold in 90 % of cases only.
 
     Args:
-        central, side: int64 arrays of one shape.
+        central, side: whole numbers, arrays of one shape or scalars.
         weight: side pairs per central pair at r = 1.
         confidence: between 0 and 1.
     """
     tail = (1.0 - confidence) / 2
     central, side = np.asarray(central, np.float64), np.asarray(side, np.float64)
-    total = np.maximum(central + side, 1.0)
-    low = np.where(central <= 1, 0.0, betaincinv(central + 0.5, side + 0.5, tail))
-    high = np.where(side <= 1, 1.0, betaincinv(central + 0.5, side + 0.5, 1.0 - tail))
-    low = np.where(side == 0, tail ** (1 / total), low)
-    high = np.where(central == 0, 1.0 - tail ** (1 / total), high)
-    low = np.where(central == 0, 0.0, low)
-    high = np.where(side == 0, 1.0, high)
+    # Exact limit where all pairs are on one side: p**n or (1-p)**n = tail.
+    extreme = np.log(tail) / np.maximum(central + side, 1.0)
+    low = np.where(side == 0, np.exp(extreme), betaincinv(central + 0.5, side + 0.5, tail))
+    high = np.where(central == 0, -np.expm1(extreme), betaincinv(central + 0.5, side + 0.5, 1.0 - tail))
+    low, high = np.where(central <= 1, 0.0, low), np.where(side <= 1, 1.0, high)
     with np.errstate(divide="ignore"):
         return weight * low / (1.0 - low), weight * high / (1.0 - high)
 
@@ -183,9 +181,7 @@ def pulsed_g2(
         reason = f"too few pairs: {side} in all side peaks, {MIN_SIDE_PAIRS} needed"
     else:
         value = central * weight / side
-        low, high = (
-            float(limit) for limit in coin_interval(counts[centre], counts[centre] * 0 + side, weight, confidence)
-        )
+        low, high = (float(limit) for limit in coin_interval(central, side, weight, confidence))
     segments, segments_low, segments_high = None, None, None
     if expected is not None and expected[centre] * weight >= MIN_SIDE_PAIRS:
         segments = central / float(expected[centre])
@@ -288,7 +284,7 @@ def cw_zero(
         reference = wings / weight if weight > 0 else 0.0
         if reference >= MIN_EXPECTED_PAIRS and wings >= MIN_SIDE_PAIRS:
             value = pairs / reference
-            low, high = (float(limit) for limit in coin_interval(np.int64(pairs), np.int64(wings), weight, confidence))
+            low, high = (float(limit) for limit in coin_interval(pairs, wings, weight, confidence))
     if value is None:
         reason = f"too few pairs: {reference:.3g} expected in the window, {MIN_EXPECTED_PAIRS:.0f} needed"
     return CwZero(
@@ -319,9 +315,10 @@ def _weights(
     n = len(lags)
     if n < 3 or n % 2 == 0 or not np.array_equal(lags, np.arange(n) - n // 2):
         raise ValueError("lags: must be the whole numbers -K..K, K at least 1")
-    if shape != (n,) or (expected is not None and np.shape(expected) != (n,)):
-        raise ValueError(f"counts, expected: must have one row per lag ({n}), got {shape} and {np.shape(expected)}")
-    # Segments without both detectors expect nothing anywhere; they tell no fall-off.
-    if expected is None or expected[n // 2] <= 0:
+    if shape != (n,) or (expected is not None and expected.shape != (n,)):
+        got = shape if expected is None else (*shape, *expected.shape)
+        raise ValueError(f"counts, expected: must have one row per lag ({n} lags), got {got}")
+    # Segments without photons on both detectors expect nothing anywhere and tell no fall-off.
+    if expected is None or expected[n // 2] <= 0 or expected.sum() <= expected[n // 2]:
         return n // 2, np.ones(n)
     return n // 2, np.asarray(expected, np.float64) / expected[n // 2]

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 
-from streamer.estimators.arrival_moments import ArrivalMoments, quick_guess
+from streamer.estimators.arrival_moments import ArrivalMoments, first_look
 from streamer.estimators.decay_shape import bin_edges
 
 LEAST_SIGNAL = 100.0  # photons above the background
 MOST_PERIODS = 2.0  # a decay of twice the period varies within it by no more than +-25 %
-WINDOW = (3.0, 8.0)  # lifetimes after which the window ends: at least, and when there is hardly any background
+WINDOW = (3.0, 8.0)  # lifetimes that the window lasts: at least, and when there is hardly any background
 FAINT = 0.3  # of the background: where the decay is fainter, its photons tell less than they disturb
 EARLY = 2.0  # ns before the excitation that belong to it, by the response's tail; an eighth of the period at most
 CONFIDENCE = 1.959964  # standard errors of a 95 % interval
@@ -55,7 +55,9 @@ def mean_lifetime(
     t0_error_ns: float = 0.0,
 ) -> Lifetime:
     """Lifetime of one detector's decay, counts int64[n_bins]; see `state_lifetime`."""
-    return state_lifetime(np.asarray(counts)[None], bin_ns, period_ns, [t0_ns], background_per_bin, sigma_ns, t0_error_ns)
+    return state_lifetime(
+        np.asarray(counts)[None], bin_ns, period_ns, [t0_ns], background_per_bin, sigma_ns, t0_error_ns
+    )
 
 
 def state_lifetime(
@@ -94,17 +96,22 @@ def state_lifetime(
     t0 = np.asarray(t0_ns, float).ravel()
     edges = bin_edges(counts.shape[1], bin_ns, period_ns)
     counts = counts[:, : len(edges) - 1]
-    known = None if background_per_bin is None else np.broadcast_to(np.asarray(background_per_bin, float) / bin_ns, t0.shape)
+    known = (
+        None
+        if background_per_bin is None
+        else np.broadcast_to(np.asarray(background_per_bin, float) / bin_ns, t0.shape)
+    )
     photons = int(counts.sum())
     early = min(edges[-1] / 8, max(EARLY, 6 * sigma_ns))
     if photons < LEAST_SIGNAL:
         return _none((), 0.0, photons, f"{photons} photons: fewer than {LEAST_SIGNAL:.0f}")
     least, most = max(bin_ns / 20, sigma_ns / 3, 1e-3), 4 * MOST_PERIODS * float(edges[-1])
-    tau, ratio = quick_guess(counts, edges, t0, early)
+    tau, seen = first_look(counts, edges, t0, early, known)
     tau = min(max(tau, 1.1 * least), most / 4)
+    ratio = math.inf
     for last in (False, False, True):
         lifetimes = min(max(math.log(max(ratio, 1e-9) / FAINT), WINDOW[0]), WINDOW[1])
-        moments = ArrivalMoments(counts, edges, t0, early, lifetimes, tau)
+        moments = ArrivalMoments(counts, edges, t0, early, max(seen, lifetimes * tau), tau)
 
         def z(trial: float, moments: ArrivalMoments = moments) -> float:
             score, variance = moments.score(trial, sigma_ns, known)
@@ -127,7 +134,9 @@ def state_lifetime(
     if tau > MOST_PERIODS * edges[-1]:
         return _none(per_bin, total, photons, f"flat: the lifetime is above {MOST_PERIODS:g} laser periods")
     if total < LEAST_SIGNAL:
-        return _none(per_bin, total, photons, f"{total:.0f} photons above the background: fewer than {LEAST_SIGNAL:.0f}")
+        return _none(
+            per_bin, total, photons, f"{total:.0f} photons above the background: fewer than {LEAST_SIGNAL:.0f}"
+        )
     if error > tau:
         return _none(per_bin, total, photons, "decay and background cannot be told apart within the laser period")
 
@@ -158,6 +167,8 @@ def crossing(
     while least <= (y := x * factor) <= most:
         fy = function(y)
         if (fy > 0) != (fx > 0):
-            return math.exp(brentq(lambda log: function(math.exp(log)), math.log(x), math.log(y), xtol=within, rtol=1e-12))
+            return math.exp(
+                brentq(lambda log: function(math.exp(log)), math.log(x), math.log(y), xtol=within, rtol=1e-12)
+            )
         x, fx = y, fy
     return None

@@ -21,7 +21,12 @@ BLINK_APART = 2.0  # enough then: below it two equal Poisson peaks merge into on
 P_REJECT = 0.01
 MISFIT = 0.02  # of the segments; with enough of them every real trace differs from its model significantly
 POOL = 5.0  # expected segments per cell that the chi-square distribution needs
-NAMES = {1: ("steady",), 2: ("dark", "bright"), 3: ("dark", "grey", "bright"), 4: ("dark", "grey 1", "grey 2", "bright")}
+NAMES = {
+    1: ("steady",),
+    2: ("dark", "bright"),
+    3: ("dark", "grey", "bright"),
+    4: ("dark", "grey 1", "grey 2", "bright"),
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,7 +105,9 @@ def states_from_thresholds(
         InputError: the thresholds are not finite, above 0 and ascending.
     """
     cuts = [float(cut) for cut in thresholds_cps]
-    if not all(math.isfinite(cut) and cut > 0 for cut in cuts) or any(b <= a for a, b in zip(cuts, cuts[1:], strict=False)):
+    if not all(math.isfinite(cut) and cut > 0 for cut in cuts) or any(
+        b <= a for a, b in zip(cuts, cuts[1:], strict=False)
+    ):
         raise InputError(f"thresholds_cps: must be above 0 and ascending, got {cuts}; give counts/s from dim to bright")
     labels, lows, highs = names(len(cuts) + 1), [0.0, *cuts], [*cuts, None]
     if segments is None or edges is None:
@@ -239,9 +246,7 @@ def _thresholds(means: NDArray[np.float64], weights: NDArray[np.float64]) -> NDA
     return np.clip(np.where(np.isfinite(equal), equal, (low + high) / 2), low, high)
 
 
-def goodness(
-    observed: NDArray[np.int64], expected: NDArray[np.float64], free: int
-) -> tuple[float | None, float]:
+def goodness(observed: NDArray[np.int64], expected: NDArray[np.float64], free: int) -> tuple[float | None, float]:
     """Chi-square test of grouped counts, and the share of them that is misplaced beyond chance.
 
     Neighbouring levels are pooled until each cell expects POOL. The share is the total variation distance less its

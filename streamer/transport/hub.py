@@ -16,6 +16,7 @@ from streamer.result import Result
 from streamer.session import Intake
 from streamer.transport.sockets import RESULTS_BUFFER, RESULTS_HWM, Endpoint, Owner, heartbeats
 from streamer.wire import (
+    MAX_CREDIT,
     ChunkMessage,
     Credit,
     End,
@@ -110,7 +111,12 @@ class Hub(Owner):
         self._heartbeat_s, self._next_beat = heartbeat_s, 0.0
         host, router = asked.host, {"ROUTER_MANDATORY": 1}  # a word to someone who is gone must say so, not vanish
         self._data = self._net.open(
-            "ROUTER", host, MAXMSGSIZE=MAX_ARRAY_BYTES, **router, **heartbeats(heartbeat_s, dead_s)
+            "ROUTER",
+            host,
+            MAXMSGSIZE=MAX_ARRAY_BYTES,
+            RCVHWM=2 * MAX_CREDIT,
+            **router,
+            **heartbeats(heartbeat_s, dead_s),
         )
         self._control = self._net.open("ROUTER", host, MAXMSGSIZE=MAX_HEADER_BYTES, **router)
         self._results = self._net.open(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -77,8 +78,8 @@ class Endpoint:
     def send(self, frames: Sequence[Buffer], *, copy: bool = True) -> bool:
         """Hand over a message without waiting; False when the peer that a ROUTER's first frame names is gone.
 
-        Without `copy` the buffers must never change again: nobody is told when they are sent. A message for a peer whose
-        queue is full is lost.
+        Without `copy` the buffers must never change again: nobody is told when they are sent. A message for a peer
+        whose queue is full is lost.
         """
         try:
             self.socket.send_multipart(frames, zmq.NOBLOCK, copy=copy)
@@ -156,4 +157,4 @@ def _received(socket: zmq.Socket[bytes], at_most: int = MAX_AT_ONCE) -> Iterator
 
 def _milliseconds(timeout_s: float) -> int:
     """For zmq's poll, rounded up: a wait of less than one must not become a busy loop."""
-    return max(0, min(int(SLICE_S * 1000), int(timeout_s * 1000) + (timeout_s > 0)))
+    return math.ceil(max(0.0, min(SLICE_S, timeout_s)) * 1000)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from streamer.address import DEFAULT_ADDRESS, parse_address
 from streamer.errors import ProtocolError
-from streamer.frames import WrongVersion
+from streamer.frames import MAX_ARRAY_BYTES, WrongVersion
 from streamer.result import Result
 from streamer.session import Missed
 from streamer.transport.sockets import RESULTS_BUFFER, RESULTS_HWM, Owner
@@ -27,7 +27,8 @@ class Subscriber(Owner):
         super().__init__()
         self.malformed = 0
         self._numbers = Missed()
-        self._socket = self._net.open("SUB", self.address.host, LINGER=0, RCVHWM=RESULTS_HWM, RCVBUF=RESULTS_BUFFER)
+        options = {"LINGER": 0, "RCVHWM": RESULTS_HWM, "RCVBUF": RESULTS_BUFFER, "MAXMSGSIZE": MAX_ARRAY_BYTES}
+        self._socket = self._net.open("SUB", self.address.host, **options)
         # A subscription is a prefix: without its end "g2" would bring "g2_peaks" too.
         self._socket.subscribe([name.encode() + b"\0" for name in topics] or [b""])
         self._socket.connect(self.address.results)

@@ -29,7 +29,7 @@ ALL = (PICO_T2, PICO_T3, HYDRA1_T2, HYDRA1_T3, *GENERIC_T2, *GENERIC_T3)
 
 
 def naive_pico(word, code):
-    """What a PicoHarp word is, and its fields: photon (time, nanotime, channel), marker (time, bits), overflow (ticks)."""
+    """What a PicoHarp word is: photon (time, nanotime, channel), marker (time, bits), overflow (ticks), unknown."""
     channel, time = word >> 28, word & (0x0FFFFFFF if code == PICO_T2 else 0xFFFF)
     nanotime = 0 if code == PICO_T2 else (word >> 16) & 0xFFF
     bits = time & 15 if code == PICO_T2 else nanotime

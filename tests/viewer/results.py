@@ -8,7 +8,12 @@ import numpy as np
 
 from streamer.result import Axis, Result
 
-NAMES = {1: ("steady",), 2: ("dark", "bright"), 3: ("dark", "grey", "bright"), 4: ("dark", "grey 1", "grey 2", "bright")}
+NAMES = {
+    1: ("steady",),
+    2: ("dark", "bright"),
+    3: ("dark", "grey", "bright"),
+    4: ("dark", "grey 1", "grey 2", "bright"),
+}
 RATES = {1: (40e3,), 2: (6e3, 48e3), 3: (6e3, 24e3, 52e3), 4: (6e3, 18e3, 34e3, 55e3)}
 LIFETIMES = {1: (22.0,), 2: (4.0, 26.0), 3: (4.0, 11.0, 26.0), 4: (4.0, 9.0, 16.0, 26.0)}
 G2_0 = {1: (0.06,), 2: (0.42, 0.04), 3: (0.44, 0.19, 0.035), 4: (0.44, 0.3, 0.17, 0.035)}
@@ -48,7 +53,11 @@ def make(
     if pulsed:
         out.append(_peaks(rng, rows, states, seconds))
     if mode == "T3":
-        out += [_decay(rng, rows, states, counts.sum()), _gate(rng, rows, states, gate_ns), _flid(rng, counts, state, states)]
+        out += [
+            _decay(rng, rows, states, counts.sum()),
+            _gate(rng, rows, states, gate_ns),
+            _flid(rng, counts, state, states),
+        ]
     out.append(_status(seconds, int(counts.sum()), mode, final, lost, warnings))
     out.append(Result("summary", "summary", values={"mode": mode, "warnings": list(warnings)}))
     return {r.name: Result(r.name, r.kind, r.axes, r.data, r.rows, r.values, provenance) for r in out}
@@ -80,23 +89,30 @@ def _trace(counts: np.ndarray, cuts: tuple[float, ...], lost: bool) -> Result:
         flags[int(0.31 * n) : int(0.31 * n) + max(3, n // 70)] = 1
         flags[int(0.74 * n)] = 1
     data = {"cps": grouped.mean(1), "cps_min": grouped.min(1), "cps_max": grouped.max(1), "lost": flags}
-    return Result("trace", "trace", (Axis("time", "s", time),), data, values={"bin_s": 0.01, "thresholds_cps": list(cuts)})
+    return Result(
+        "trace", "trace", (Axis("time", "s", time),), data, values={"bin_s": 0.01, "thresholds_cps": list(cuts)}
+    )
 
 
-def _levels(counts: np.ndarray, rates: np.ndarray, cuts: tuple[float, ...], names: tuple[str, ...], auto: bool) -> Result:
+def _levels(
+    counts: np.ndarray, rates: np.ndarray, cuts: tuple[float, ...], names: tuple[str, ...], auto: bool
+) -> Result:
     centres = scale(1.2 * counts.max() * 100)
     middle = np.concatenate(([-1.0], (centres[1:] + centres[:-1]) / 2, [1e12]))
     measured = np.histogram(counts * 100.0, middle)[0] * 0.01
     fine = np.arange(counts.max() * 2)
     expected = np.zeros(centres.size)
     for rate in rates:
-        share = np.mean(np.argmin(np.abs(counts[:, None] * 100 - rates[None, :]), axis=1) == np.argmin(np.abs(rates - rate)))
+        share = np.mean(
+            np.argmin(np.abs(counts[:, None] * 100 - rates[None, :]), axis=1) == np.argmin(np.abs(rates - rate))
+        )
         mean = rate * 0.01
         pdf = np.exp(-((fine - mean) ** 2) / (2 * mean)) / np.sqrt(2 * np.pi * mean)
         expected += np.histogram(fine * 100.0, middle, weights=pdf)[0] * share * counts.size * 0.01
     ends = [0.0, *cuts, None]
     states = [
-        {"name": name, "low_cps": ends[i], "high_cps": ends[i + 1], "rate_cps": float(rates[i])} for i, name in enumerate(names)
+        {"name": name, "low_cps": ends[i], "high_cps": ends[i + 1], "rate_cps": float(rates[i])}
+        for i, name in enumerate(names)
     ]
     return Result(
         "levels",
@@ -118,7 +134,14 @@ def _decay(rng: np.random.Generator, rows: tuple[str, ...], states: int, photons
         each.append(rng.poisson(shape / shape.sum() * photons * share + 0.02 * photons / 1e5))
     counts = np.stack([np.sum(each, axis=0), *each]).astype(float)
     lifetimes: list[dict[str, Any]] = [
-        {"name": "all", "lifetime_ns": None, "lifetime_error_ns": None, "one_over_e_ns": 19.6, "photons": photons, "reason": "several states"}
+        {
+            "name": "all",
+            "lifetime_ns": None,
+            "lifetime_error_ns": None,
+            "one_over_e_ns": 19.6,
+            "photons": photons,
+            "reason": "several states",
+        }
     ]
     for name, tau, row in zip(rows[1:], LIFETIMES[states], each, strict=True):
         lifetimes.append(
@@ -135,7 +158,9 @@ def _decay(rng: np.random.Generator, rows: tuple[str, ...], states: int, photons
     return Result("decay", "curves", (Axis("nanotime", "ns", centres),), {"counts": counts}, rows, values)
 
 
-def _g2(rng: np.random.Generator, rows: tuple[str, ...], states: int, pulsed: bool, seconds: float, offered: float | None) -> Result:
+def _g2(
+    rng: np.random.Generator, rows: tuple[str, ...], states: int, pulsed: bool, seconds: float, offered: float | None
+) -> Result:
     tau = np.arange(-500, 501) * 1.0 if pulsed else np.arange(-200, 201) * 0.5
     truth = (sum(G2_0[states]) / states, *G2_0[states])
     curves, counts = [], []
@@ -168,7 +193,17 @@ def _g2(rng: np.random.Generator, rows: tuple[str, ...], states: int, pulsed: bo
 def _figure(name: str, zero: float, pulsed: bool) -> dict[str, Any]:
     if name == "dark":
         reason = "7 side pairs, at least 20 needed for a g2(0)"
-        return {"name": name, "g2_0": None, "low": None, "high": None, "central": 1, "side_mean": 3.1, "g2_0_segments": None, "verdict": "undecided", "reason": reason}
+        return {
+            "name": name,
+            "g2_0": None,
+            "low": None,
+            "high": None,
+            "central": 1,
+            "side_mean": 3.1,
+            "g2_0_segments": None,
+            "verdict": "undecided",
+            "reason": reason,
+        }
     low, high = zero * 0.8, zero * 1.25 + 0.01
     verdict = "single" if high < 0.5 else "not single" if low > 0.5 else "undecided"
     return {
@@ -214,7 +249,14 @@ def _gate(rng: np.random.Generator, rows: tuple[str, ...], states: int, gate_ns:
     at = int(np.argmin(np.abs(gate - gate_ns)))
     chosen = [{"name": name, "g2_0": float(row[at])} for name, row in zip(rows, middle, strict=True)]
     data = {"g2_0": np.array(middle), "low": np.array(low), "high": np.array(high)}
-    return Result("gate", "curves", (Axis("gate", "ns", gate),), data, rows, {"gate_ns": gate_ns, "gate_used_ns": gate_ns, "per_row": chosen})
+    return Result(
+        "gate",
+        "curves",
+        (Axis("gate", "ns", gate),),
+        data,
+        rows,
+        {"gate_ns": gate_ns, "gate_used_ns": gate_ns, "per_row": chosen},
+    )
 
 
 def _flid(rng: np.random.Generator, counts: np.ndarray, state: np.ndarray, states: int) -> Result:
@@ -225,7 +267,10 @@ def _flid(rng: np.random.Generator, counts: np.ndarray, state: np.ndarray, state
     middle = np.concatenate(([-1.0], (centres[1:] + centres[:-1]) / 2, [1e12]))
     segments = np.histogram2d(counts * 100.0, seen, bins=(middle, np.arange(101) * 0.5))[0].astype(np.int64)
     return Result(
-        "flid", "map", (Axis("rate", "counts/s", centres), Axis("mean nanotime", "ns", nanotime)), {"segments": segments}
+        "flid",
+        "map",
+        (Axis("rate", "counts/s", centres), Axis("mean nanotime", "ns", nanotime)),
+        {"segments": segments},
     )
 
 

@@ -12,6 +12,7 @@ from viewer import style
 from viewer.panel import Panel, key, missing
 from viewer.plot import Plot
 from viewer.qt import pg
+from viewer.values import known, records
 
 Floats = NDArray[np.float64]
 POINTS = 200
@@ -50,16 +51,20 @@ class DecayPanel(Panel):
     def draw(self, results: Mapping[str, Result]) -> None:
         """Draw the newest decays."""
         result = results.get("decay")
-        counts = np.zeros((0, 0)) if result is None else np.asarray(result.data["counts"], float)
-        if result is None or counts.size == 0 or not np.nansum(counts) > 0:
+        counts = (
+            np.zeros((0, 0))
+            if result is None
+            else np.nan_to_num(np.asarray(result.data["counts"], float), posinf=0.0, neginf=0.0)
+        )
+        if result is None or counts.size == 0 or not counts.sum() > 0:
             self._counts = {}
             self._paint()
             self.plot.legend("")
             self.plot.say(missing(results, "decay", "no nanotime in T2: no decay"))
             return
         self._time = np.asarray(result.axes[0].values, float)
-        self._counts = dict(zip(result.rows, np.nan_to_num(counts), strict=True))
-        filled = np.flatnonzero(np.nan_to_num(counts).sum(axis=0) > 0)
+        self._counts = dict(zip(result.rows, counts, strict=True))
+        filled = np.flatnonzero(counts.sum(axis=0) > 0)
         part = max(self._time.size // 32, 1)  # in steps, so that a single late photon does not move the axis
         first, last = filled[0] // part * part, min((filled[-1] // part + 1) * part, self._time.size - 1)
         self.plot.fit(x=(float(self._time[first]), float(self._time[last])))
@@ -108,14 +113,12 @@ class DecayPanel(Panel):
 
 
 def _legend(result: Result) -> str:
-    lifetimes = {
-        str(entry.get("name")): entry for entry in result.values.get("lifetimes") or () if isinstance(entry, dict)
-    }
+    lifetimes = {str(entry.get("name")): entry for entry in records(result.values.get("lifetimes"))}
     lines = []
     for name in result.rows:
         entry = lifetimes.get(name, {})
-        lifetime, error = style.known(entry.get("lifetime_ns")), style.known(entry.get("lifetime_error_ns"))
-        folded = style.known(entry.get("one_over_e_ns"))
+        lifetime, error = known(entry.get("lifetime_ns")), known(entry.get("lifetime_error_ns"))
+        folded = known(entry.get("one_over_e_ns"))
         if lifetime is not None:
             text = _with_error(lifetime, error)
             if folded is not None:

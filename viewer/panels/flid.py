@@ -12,6 +12,7 @@ from viewer import style
 from viewer.panel import Panel, missing
 from viewer.plot import Plot, edges, nice_top
 from viewer.qt import Qt, QtCore, QtGui, QtWidgets, pg
+from viewer.values import numbers
 
 ROWS = 256
 
@@ -25,7 +26,9 @@ class FlidPanel(Panel):
         """An empty image."""
         super().__init__("FLID")
         colors = pg.colormap.get("inferno").getLookupTable(0.18, 1.0, 255, alpha=False)
-        self._table = np.vstack([np.array([[0, 0, 0, 0]]), np.column_stack([colors, np.full(255, 255)])]).astype(np.uint8)
+        self._table = np.vstack([np.array([[0, 0, 0, 0]]), np.column_stack([colors, np.full(255, 255)])]).astype(
+            np.uint8
+        )
         self._table[0, :3] = QtGui.QColor(style.PANEL).getRgb()[:3]
         self.setToolTip("fluorescence lifetime-intensity distribution: segments per count rate and mean nanotime")
         self._least, self._bar, self._most = self.faint("1"), QtWidgets.QLabel(), self.faint()
@@ -75,7 +78,7 @@ class FlidPanel(Panel):
         for widget in (self._least, self._bar):
             widget.show()
         self.plot.fit(x=(left, right), y=(0.0, top))
-        self._show_thresholds(style.numbers(levels.values.get("thresholds_cps")) if levels is not None else [])
+        self._show_thresholds(numbers(levels.values.get("thresholds_cps")) if levels is not None else [])
         self.plot.say("")
 
     def _show_nothing(self) -> None:

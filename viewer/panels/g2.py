@@ -13,6 +13,7 @@ from viewer.panel import Panel, missing
 from viewer.panels.g2_table import G2Table
 from viewer.plot import Plot, finite_max, nice_top
 from viewer.qt import Qt, pg
+from viewer.values import items, known, mapping, records
 
 LAGS = 10
 SIGN = "τ = t<sub>{b}</sub> − t<sub>{a}</sub>"
@@ -46,7 +47,6 @@ class G2Panel(Panel):
         self.peaks.level(0.5)
         self._bars: dict[str, tuple[pg.BarGraphItem, pg.ErrorBarItem]] = {}
         self._curves: dict[str, pg.PlotCurveItem] = {}
-        self._hidden: set[str] = set()
         self.clear()
 
     def clear(self) -> None:
@@ -87,23 +87,22 @@ class G2Panel(Panel):
         tallest = 0.0
         for index, name in enumerate(result.rows):
             entry = entries.get(name, {})
-            side = style.known(entry.get("side_mean"))
-            height = np.nan_to_num(counts[index]) / side if side else np.zeros(lag.size)
+            low, value, high, side = (known(entry.get(part)) for part in ("low", "g2_0", "high", "side_mean"))
+            # A state with too few pairs for a g2(0) has bars that say nothing either.
+            height = np.nan_to_num(counts[index]) / side if side and value is not None else np.zeros(lag.size)
             middle = lag - 0.4 + (index + 0.5) * width
             bar, error = self._bars[name]
             bar.setOpts(x=middle, height=height, width=0.92 * width)
-            low, value, high = (style.known(entry.get(part)) for part in ("low", "g2_0", "high"))
             if central.size and low is not None and value is not None and high is not None:
                 at, known = middle[central], np.array([value])
                 error.setData(x=at, y=known, bottom=known - low, top=high - known, beam=0.5 * width)
             else:
                 error.setData(x=np.zeros(0), y=np.zeros(0), bottom=np.zeros(0), top=np.zeros(0))
-            if name not in self._hidden:
+            if name not in self.table.hidden:
                 tallest = max(tallest, finite_max(height))
         reach = min(LAGS, finite_max(np.abs(lag), LAGS)) + 0.6
         self.peaks.fit(x=(-reach, reach), y=(0.0, nice_top(min(max(tallest, 1.0), 3.0) * 1.04)))
-        unknown = not any(style.known(entry.get("side_mean")) for entry in entries.values())
-        self.peaks.say("no pairs in the side peaks yet" if unknown else "")
+        self.peaks.say("" if tallest > 0 or self.table.hidden else "too few pairs for the peaks yet")
 
     def _keep_bars(self, rows: tuple[str, ...]) -> None:
         for name in [name for name in self._bars if name not in rows]:
@@ -118,7 +117,7 @@ class G2Panel(Panel):
                 error.setZValue(5)
                 self._bars[name] = bar, error
                 for item in (bar, error):
-                    item.setVisible(name not in self._hidden)
+                    item.setVisible(name not in self.table.hidden)
                     self.peaks.addItem(item)
 
     # -- curve ---------------------------------------------------------------------------------------------------
@@ -136,10 +135,12 @@ class G2Panel(Panel):
         # A state with few pairs has huge single bins; the sum over all states says how high the axis should be.
         leading = values[result.rows.index("all")] if "all" in result.rows else values
         top = finite_max(leading) or finite_max(values)
-        self.tau.fit(x=(float(tau[0]), float(tau[-1])) if tau.size > 1 else None, y=(0.0, nice_top(1.1 * max(top, 0.1))))
-        pair = list(result.values.get("pair") or ("a", "b"))[:2]
+        self.tau.fit(
+            x=(float(tau[0]), float(tau[-1])) if tau.size > 1 else None, y=(0.0, nice_top(1.1 * max(top, 0.1)))
+        )
+        pair = items(result.values.get("pair")) or ["a", "b"]
         text = SIGN.format(a=pair[0], b=pair[-1])
-        delay = style.known(result.values.get("delay_ns"))
+        delay = known(result.values.get("delay_ns"))
         if delay:
             text += f", {style.si(delay * 1e-9, 's')} taken out"
         self._about.setText(text)
@@ -151,32 +152,30 @@ class G2Panel(Panel):
         for name in rows:
             if name not in self._curves:
                 self._curves[name] = self.tau.curve(style.state_color(name), z=2 if name == "all" else 1)
-                self._curves[name].setVisible(name not in self._hidden)
+                self._curves[name].setVisible(name not in self.table.hidden)
 
     # -- remarks -------------------------------------------------------------------------------------------------
 
     def _offer(self, curve: Result | None) -> None:
-        offered = (curve.values.get("offered_delay") if curve is not None else None) or {}
-        delay = style.known(offered.get("delay_ns")) if isinstance(offered, dict) else None
+        offered = mapping(curve.values.get("offered_delay") if curve is not None else None)
+        delay = known(offered.get("delay_ns"))
         if delay is None or curve is None:
             self.offer.hide()
             return
-        pair = list(curve.values.get("pair") or ("a", "b"))[:2]
+        pair = items(curve.values.get("pair")) or ["a", "b"]
         later = pair[-1] if delay > 0 else pair[0]
         self.offer.setText(f"channel {later} later by {style.si(abs(delay) * 1e-9, 's')}? put it in the settings")
-        significance = style.known(offered.get("significance"))
+        significance = known(offered.get("significance"))
         self.offer.setToolTip("" if significance is None else f"significance {significance:.3g}")
         self.offer.show()
 
     def _toggle(self, name: str, shown: bool) -> None:
-        (self._hidden.discard if shown else self._hidden.add)(name)
         for item in (*self._bars.get(name, ()), *([self._curves[name]] if name in self._curves else [])):
             item.setVisible(shown)
 
 
 def _entries(result: Result | None) -> list[dict[str, Any]]:
-    rows = result.values.get("per_row") if result is not None else None
-    return [row for row in rows or () if isinstance(row, dict)]
+    return records(result.values.get("per_row")) if result is not None else []
 
 
 def figures(results: Mapping[str, Result]) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from viewer import style
 from viewer.qt import Qt, QtWidgets, pyqtSignal
+from viewer.values import known
 
 VERDICT_COLORS = {"single": style.GOOD, "not single": style.BAD}
 
@@ -25,6 +26,7 @@ class G2Table(QtWidgets.QWidget):
         self._grid.setVerticalSpacing(0)
         self._grid.setColumnStretch(4, 1)
         self._rows: list[_Row] = []
+        self.hidden: set[str] = set()  # states whose curves were clicked away, whichever row they are in
         self._heading: list[QtWidgets.QLabel] = []
         for column, text in enumerate(("", "g²(0)", "interval", "by segments", "verdict")):
             label = QtWidgets.QLabel(text)
@@ -70,7 +72,7 @@ class _Row:
 
     def show(self, entry: Mapping[str, Any] | None) -> None:
         self.visible = entry is not None
-        value = None if entry is None else style.known(entry.get("g2_0"))
+        value = None if entry is None else known(entry.get("g2_0"))
         for widget in (self._button, self._labels[0]):
             widget.setVisible(entry is not None)
         for widget in self._labels[1:]:
@@ -81,8 +83,9 @@ class _Row:
         name = str(entry.get("name", "?"))
         if name != self._name:
             self._name = name
+            self._button.setChecked(name not in self._table.hidden)
             self._paint_name()
-        low, high, segments = (style.known(entry.get(part)) for part in ("low", "high", "g2_0_segments"))
+        low, high, segments = (known(entry.get(part)) for part in ("low", "high", "g2_0_segments"))
         verdict, reason = str(entry.get("verdict") or "undecided"), entry.get("reason")
         _set(self._reason, str(reason or "no g²(0) yet"))
         _set(self._labels[0], "–" if value is None else figure(value))
@@ -96,6 +99,7 @@ class _Row:
         return [self._name, self._labels[0].text(), *(label.text() for label in known)]
 
     def _clicked(self, shown: bool) -> None:
+        (self._table.hidden.discard if shown else self._table.hidden.add)(self._name)
         self._paint_name()
         self._table.toggled.emit(self._name, shown)
 

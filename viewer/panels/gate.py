@@ -15,6 +15,7 @@ from viewer.panel import Panel, key, missing
 from viewer.panels.g2_table import figure
 from viewer.plot import Plot, finite_max, nice_top
 from viewer.qt import QtCore, QtGui, pg
+from viewer.values import known, mapping, records
 
 THROTTLE_MS = 100
 
@@ -75,14 +76,16 @@ class GatePanel(Panel):
             most = finite_max(middle)
             self.plot.fit(y=(0.0, nice_top(max(min(finite_max(high, 1.0), 1.6 * most), most, 0.6) * 1.05)))
         self.plot.legend(_legend(result) if np.isfinite(middle).any() else "")
-        asked = style.known(result.values.get("gate_ns"))
-        cut = style.known((result.provenance.get("cut") or {}).get("gate_ns"))
+        asked = known(result.values.get("gate_ns"))
+        cut = known(mapping(result.provenance.get("cut")).get("gate_ns"))
         if self.held.settles(*([value] for value in (asked, cut) if value is not None)):
             self.handle.setVisible(asked is not None)
             if asked is not None and asked != self.handle.value():
                 self.handle.setValue(asked)
         known = gate[np.isfinite(middle).any(axis=0)]
-        last = max(float(known[-1]) if known.size else float(gate[-1]), self.handle.value() if asked is not None else 0.0)
+        last = max(
+            float(known[-1]) if known.size else float(gate[-1]), self.handle.value() if asked is not None else 0.0
+        )
         self.plot.fit(x=(min(float(gate[0]), 0.0), nice_top(1.05 * last)))
 
     def _keep(self, rows: tuple[str, ...]) -> None:
@@ -119,6 +122,11 @@ class GatePanel(Panel):
             self._unsent = None
             self._throttle.start(THROTTLE_MS)
 
+    @property
+    def gripped(self) -> bool:
+        """Whether the hand is on a line."""
+        return self.held.gripped
+
     def answer(self, request: Mapping[str, Any], reply: Mapping[str, Any]) -> None:
         """A refused gate gives the line back to the daemon."""
         if "gate_ns" in request and not reply.get("ok"):
@@ -127,8 +135,7 @@ class GatePanel(Panel):
 
 def _legend(result: Result) -> str:
     """g2(0) of each state at the gate."""
-    rows = result.values.get("per_row")
-    chosen = {str(row.get("name")): style.known(row.get("g2_0")) for row in rows or () if isinstance(row, dict)}
+    chosen = {str(row.get("name")): known(row.get("g2_0")) for row in records(result.values.get("per_row"))}
     lines = [key(name, figure(value) if (value := chosen.get(name)) is not None else "") for name in result.rows]
     return "<br>".join(lines)
 

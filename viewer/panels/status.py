@@ -13,6 +13,7 @@ from viewer import style
 from viewer.feed import News
 from viewer.panel import Panel
 from viewer.qt import QtCore, QtGui, QtWidgets
+from viewer.values import items, known, mapping
 
 CHIPS = {
     "waiting": style.FAINT,
@@ -55,7 +56,7 @@ class StatusPanel(Panel):
         self._note_timer.timeout.connect(self._forget_note)
         self._warnings: list[str] = []
         self._state = "waiting"
-        self._link = "waiting"
+        self._link, self._silent_s, self._address = "waiting", 0.0, ""
         self.link_text = ""
         self.clear()
 
@@ -76,22 +77,27 @@ class StatusPanel(Panel):
         self._state = str(values.get("state") or "running")
         self._run.say(run_line(values))
         self._health.say(health_line(values))
-        warnings = values.get("warnings")
-        self._warnings = [str(line) for line in warnings] if isinstance(warnings, (list, tuple)) else []
+        self._warnings = [str(line) for line in items(values.get("warnings"))]
         self._show_warnings()
+        self._show_chip()
 
     def show_link(self, news: News, address: str) -> None:
         """Show whether the daemon is there."""
-        self._link = news.link
-        if news.link == "waiting":
-            shown, text = "waiting", f"WAITING for a daemon at {address}"
-        elif news.link == "silent":
-            shown, text = "silent", f"DAEMON NOT ANSWERING for {news.silent_s:.0f} s ({address})"
+        self._link, self._silent_s, self._address = news.link, news.silent_s, address
+        self._show_chip()
+
+    def _show_chip(self) -> None:
+        if self._link == "waiting":
+            shown, text = "waiting", f"WAITING for a daemon at {self._address}"
+        elif self._link == "silent":
+            shown, text = "silent", f"DAEMON NOT ANSWERING for {self._silent_s:.0f} s ({self._address})"
         else:
             shown, text = self._state, {"running": "LIVE"}.get(self._state, self._state.upper())
         if text != self.link_text:
             self.link_text = text
-            self._chip.setText(f'<span style="color:{CHIPS.get(shown, style.TEXT)}">●</span> <b>{html.escape(text)}</b>')
+            self._chip.setText(
+                f'<span style="color:{CHIPS.get(shown, style.TEXT)}">●</span> <b>{html.escape(text)}</b>'
+            )
 
     def note(self, line: str) -> None:
         """Show a passing remark (a refused request, a message not understood) for a while."""
@@ -160,14 +166,14 @@ def run_line(values: Mapping[str, Any]) -> str:
     name = PurePath(where.replace("\\", "/")).name or str(values.get("source") or "")
     parts = [f"<b>{html.escape(name)}</b>"] if name else []
     parts += [html.escape(str(text)) for text in (values.get("format") or values.get("mode"),) if text]
-    if style.known(values.get("stream_s")) is not None:
+    if known(values.get("stream_s")) is not None:
         parts.append(style.duration(values["stream_s"]))
-    if style.known(values.get("photons")) is not None:
+    if known(values.get("photons")) is not None:
         parts.append(f"{style.count(values['photons'])} photons")
-    rates = values.get("channel_rates")
-    if isinstance(rates, Mapping) and rates:
+    rates = mapping(values.get("channel_rates"))
+    if rates:
         parts.append(", ".join(f"ch {html.escape(str(c))}: {style.si(rate, 'cps')}" for c, rate in rates.items()))
-    if style.known(values.get("photons_per_s")) is not None:
+    if known(values.get("photons_per_s")) is not None:
         parts.append(f"analysing {style.si(values['photons_per_s'])} photons/s")
     if values.get("stopped_by"):
         parts.append(f"stopped by {html.escape(str(values['stopped_by']))}")
@@ -177,27 +183,29 @@ def run_line(values: Mapping[str, Any]) -> str:
 def health_line(values: Mapping[str, Any]) -> str:
     """How the run fares: lag, loss, gaps, live time, memory, and where every photon went."""
     parts = []
-    lag = style.known(values.get("lag_s"))
+    lag = known(values.get("lag_s"))
     if lag is not None:
         parts.append(_warm(f"lag {style.si(lag, 's')}", lag > 1.0))
-    lost, gaps = style.known(values.get("lost_records")), style.known(values.get("gaps"))
+    lost, gaps = known(values.get("lost_records")), known(values.get("gaps"))
     if lost is not None:
         parts.append(_warm(f"lost {style.count(lost)} records" if lost else "nothing lost", lost > 0))
     if gaps is not None:
         parts.append(_warm(f"{gaps:.0f} gap{'' if gaps == 1 else 's'}", gaps > 0))
-    live, stream = style.known(values.get("live_s")), style.known(values.get("stream_s"))
+    live, stream = known(values.get("live_s")), known(values.get("stream_s"))
     if live is not None:
         share = f" ({100 * live / stream:.1f} %)" if stream else ""
         parts.append(f"live time {style.duration(live)}{share}")
-    memory = style.known(values.get("memory_bytes"))
+    memory = known(values.get("memory_bytes"))
     if memory is not None:
         parts.append(f"memory {style.si(memory, 'B')}")
-    account = values.get("account")
-    if isinstance(account, Mapping) and account:
+    account = mapping(values.get("account"))
+    if account:
         known = {str(name): style.count(number) for name, number in account.items()}
         whole = known.pop("received", "?")
-        parts.append(f"{whole} received = " + " + ".join(f"{number} {html.escape(name)}" for name, number in known.items()))
-    speed = style.known(values.get("results_per_s"))
+        parts.append(
+            f"{whole} received = " + " + ".join(f"{number} {html.escape(name)}" for name, number in known.items())
+        )
+    speed = known(values.get("results_per_s"))
     if speed is not None:
         parts.append(f"{speed:.0f} results/s")
     return _join(parts)

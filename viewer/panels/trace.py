@@ -15,7 +15,8 @@ from viewer.held import Held
 from viewer.panel import Panel, key, missing
 from viewer.panels.levels import Levels
 from viewer.plot import Plot, edges, finite_max, nice_top
-from viewer.qt import QtCore, QtGui, QtWidgets
+from viewer.qt import QtCore, QtWidgets
+from viewer.values import known, mapping, numbers, records
 
 THROTTLE_MS = 100
 CHOICES = ("auto", "1", "2", "3", "4")
@@ -118,9 +119,11 @@ class TracePanel(Panel):
         self._mean.setData(time, cps, connect=whole_line & np.isfinite(cps))
         decimated = bool(np.any(high > low))
         whole = np.isfinite(low) & np.isfinite(high) & decimated
-        self._range.setData(np.repeat(time[whole], 2), np.column_stack([low[whole], high[whole]]).ravel(), connect="pairs")
+        self._range.setData(
+            np.repeat(time[whole], 2), np.column_stack([low[whole], high[whole]]).ravel(), connect="pairs"
+        )
         self.loss.set_spans([(*span, style.LOSS, 0.45) for span in spans])
-        bin_s = style.known(result.values.get("bin_s"))
+        bin_s = known(result.values.get("bin_s"))
         about = [] if bin_s is None else [f"{style.si(bin_s, 's')} bins"]
         if decimated:
             about.append("line: mean, shade: smallest to largest bin")
@@ -138,17 +141,17 @@ class TracePanel(Panel):
 
     def _draw_cut(self, result: Result, levels: Result | None) -> None:
         """Thresholds, unless the hand holds them; how they were found; the states' rates."""
-        cut = result.provenance.get("cut") or {}
-        thresholds = sorted(style.numbers(result.values.get("thresholds_cps")))
-        if self.held.settles(thresholds, style.numbers(cut.get("thresholds_cps"))):
+        cut = mapping(result.provenance.get("cut"))
+        thresholds = sorted(numbers(result.values.get("thresholds_cps")))
+        if self.held.settles(thresholds, numbers(cut.get("thresholds_cps"))):
             self._show_thresholds(thresholds)
         if levels is None:
             return
         self.auto.setChecked(bool(levels.values.get("auto")) and self.held.asked is None)
-        chosen = style.known(cut.get("states")) or 0.0
+        chosen = known(cut.get("states")) or 0.0
         if self._states_held.settles((chosen,)):
             self.states.setCurrentIndex(int(chosen) if chosen < len(CHOICES) else 0)
-        states = [state for state in levels.values.get("states") or () if isinstance(state, dict)]
+        states = records(levels.values.get("states"))
         text = [key(str(s.get("name", "?")), style.si(s.get("rate_cps"), "cps")) for s in states]
         self._key.setText("&nbsp;&nbsp; ".join(text))
 
@@ -231,6 +234,11 @@ class TracePanel(Panel):
         self._states_held.drop((float(index),))
         self.asked.emit({"do": "cut", "thresholds_cps": None, "states": index or None})
 
+    @property
+    def gripped(self) -> bool:
+        """Whether the hand is on a line."""
+        return self.held.gripped
+
     def answer(self, request: Mapping[str, Any], reply: Mapping[str, Any]) -> None:
         """A refused cut gives the lines back to the daemon."""
         if not reply.get("ok"):
@@ -239,17 +247,13 @@ class TracePanel(Panel):
             if "states" in request:
                 self._states_held.release()
 
-    def mouseDoubleClickEvent(self, event: QtGui.QMouseEvent) -> None:
-        """Do not let a double click between the plots reach the window."""
-        event.accept()
-
 
 def _sequence(result: Result) -> float:
-    return style.known(result.provenance.get("seq")) or 0.0
+    return known(result.provenance.get("seq")) or 0.0
 
 
 def _losses(time: np.ndarray, lost: np.ndarray) -> tuple[list[tuple[float, float]], np.ndarray]:
-    """(spans to shade, whether each point is joined to the next one) of points at `time`, flagged where time is missing.
+    """(spans to shade, whether each point is joined to the next one), of points flagged where time is missing.
 
     A flag says that time is missing within a point or before it. So the shade covers the point, and what lies
     between it and the one before where that is more than the usual step.
