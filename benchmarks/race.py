@@ -18,10 +18,9 @@ ROOT = Path(__file__).parents[1]
 SHORTEST_S = 0.05  # what takes less is repeated within one measurement
 
 
-def own_environment(name: str) -> Path:
-    """Interpreter of the environment beside this one that holds a contender which cannot live in this one."""
-    scripts = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
-    return Path(sys.prefix + f"-{name}").joinpath(*scripts)
+# Contenders that cannot live in this program's environment (see peers.txt), and that other one.
+APART = ("eta", "phconvert")
+OTHER = Path(sys.prefix + "-peers").joinpath(*(("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")))
 
 
 @dataclass
@@ -49,10 +48,9 @@ class Contender:
     """One program in a process of its own; a context manager."""
 
     def __init__(self, name: str) -> None:
-        """Start it, in the environment made for it where there is one."""
+        """Start it, in the other environment where that is its place and there is one."""
         self.name = name
-        other = own_environment(name)
-        self.python = str(other) if other.exists() else sys.executable
+        self.python = str(OTHER) if name in APART and OTHER.exists() else sys.executable
         self.versions: dict[str, str] = {}
         self.gone: str | None = None
         self._process = self._start()

@@ -13,8 +13,8 @@ from streamer.accumulators.exposure import FIXED
 from streamer.cuts import Cut, state_rows, sum_rows
 from streamer.estimators import g2 as g2_estimators
 from streamer.estimators.alignment import DelayOffer, find_delay
-from streamer.estimators.g2 import CwZero, GatedG2, PulsedG2
 from streamer.estimators.excitation import Excitation, locate_excitation
+from streamer.estimators.g2 import CwZero, GatedG2, PulsedG2
 from streamer.estimators.lifetime import Lifetime, state_lifetime
 from streamer.estimators.one_over_e import OneOverE, one_over_e
 from streamer.estimators.states import Mixture, State, fit_mixture, states_from_thresholds

@@ -89,12 +89,12 @@ def replay(
     """Replay a recording through source, daemon and viewer as if it were measured now."""
     from streamer.config import load_settings
     from streamer.launch import has_display
-    from streamer.registry import open_source
+    from streamer.registry import RECORDINGS, open_source, split_address
     from streamer.replay import replay as run
     from streamer.show import print_summary, progress_bar
 
     settings = load_settings(config)
-    chosen = [f"speed={speed}", *(options or [])]
+    chosen = [*([f"speed={speed}"] if split_address(file)[0] in RECORDINGS else []), *(options or [])]
     open_source(
         file, _pairs(chosen)
     )  # a file that cannot be read is said here, in one line, before anything is started
@@ -131,6 +131,8 @@ def serve(
         obey_signals(daemon)
         sys.stderr.write(f"streamer: waiting for a source at {hub.address} (Ctrl-C ends)\n")
         daemon.serve()
+        if daemon.failed is not None:
+            raise daemon.failed
         if daemon.saved:
             sys.stderr.write(f"streamer: results are in {daemon.saved}\n")
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from typing import Any
 
-import numpy as np
 import psutil
 
 from streamer.chunk import Chunk, StreamEnd
@@ -17,36 +16,17 @@ from streamer.config import Settings
 from streamer.errors import InputError, ProtocolError
 from streamer.pipeline import Pipeline
 from streamer.result import Result
+from streamer.run import Run
 from streamer.transport import ChunkIn, ControlIn, EndIn, Event, HelloIn, Hub, SourceLost
+
+log = logging.getLogger(__name__)
 
 CREDIT = 8  # chunks a source may be ahead of what was counted
 LINGER_S = 2.0  # how long a source may take to obey a stop before the run is closed without its end
-RATE_S = 1.0  # rates in the status are means over the last so many seconds
 SLOW_SHARE = 0.05  # of the time may go into what takes long and changes little: states, lifetimes, gates
 IDLE_S = 0.25  # the status is told this often even when nothing comes, so that a viewer knows that the daemon lives
 
 Save = Callable[[str, Sequence[Result]], str]
-
-
-@dataclass
-class Run:
-    """One stream from its first to its last photon."""
-
-    peer: bytes
-    stream: str
-    pipeline: Pipeline
-    id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
-    started: float = field(default_factory=time.monotonic)
-    offset_s: float = 0.0  # stream time at `started`
-    next_seq: int = 0
-    paused: bool = False
-    backlog: list[tuple[int, Chunk]] = field(
-        default_factory=list
-    )  # chunks that came while paused; bounded by the credit
-    stopping: str | None = None
-    lost: str | None = None  # why the source is gone, until it comes back
-    changed: bool = True
-    rates: deque[tuple[float, np.ndarray[Any, Any]]] = field(default_factory=deque)
 
 
 class Daemon:
@@ -56,6 +36,12 @@ class Daemon:
         hub: bound sockets.
         settings: of every run.
         save: called with the run's id and its final Results; returns where they are.
+
+    Attributes:
+        run: the present stream, or the last one; its answers may be asked for until the next begins.
+        saved: where the results of that run were written.
+        failed: why they could not be written.
+        summary: its final summary.
     """
 
     def __init__(self, hub: Hub, settings: Settings, save: Save | None = None) -> None:
@@ -63,6 +49,7 @@ class Daemon:
         self.run: Run | None = None
         self.seq = 0
         self.saved: str | None = None
+        self.failed: InputError | None = None
         self.summary: dict[str, Any] | None = None
         self._id = uuid.uuid4().hex[:12]
         self._asked_to_stop: str | None = None
@@ -186,8 +173,14 @@ class Daemon:
         self._save(results)
 
     def _save(self, results: Sequence[Result]) -> None:
-        if self.save is not None and self.run is not None:
-            self.saved = self.save(self.run.id, results)
+        if self.save is None or self.run is None:
+            return
+        try:
+            self.saved, self.failed = self.save(self.run.id, results), None
+        except InputError as error:
+            # A full disk must not end the daemon: the answers are still there to be looked at, and saved elsewhere.
+            self.failed = error
+            log.error("%s", error)
 
     def _resume(self) -> None:
         run = self.run
@@ -246,12 +239,7 @@ class Daemon:
             raise ValueError(
                 "reset: the stream has ended, there is nothing to go on with; start another with `streamer send SOURCE`"
             )
-        cut, at = run.pipeline.cut, run.pipeline.stream_s
-        self.run = replace(
-            run, pipeline=Pipeline(run.pipeline.info, self.settings), id=uuid.uuid4().hex[:12], offset_s=at,
-            started=time.monotonic(), rates=deque(),
-        )  # fmt: skip
-        self.run.pipeline.cut = cut
+        self.run = run.anew(self.settings)
         return {"run": self.run.id}
 
     def _save_now(self, _: dict[str, Any]) -> dict[str, Any]:
@@ -259,6 +247,8 @@ class Daemon:
         if self.save is None:
             raise ValueError("save: the daemon has no folder to write to; start it with --out DIR")
         self._save([*self.run.pipeline.results(self.run.stopping), self.status_result()])
+        if self.failed is not None:
+            raise self.failed
         return {"path": self.saved}
 
     def _stop_source(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -304,48 +294,14 @@ class Daemon:
 
     def status(self) -> dict[str, Any]:
         """How things stand, as plain JSON."""
-        memory = self._process.memory_info().rss
-        run = self.run
-        if run is None:
-            return {
-                "state": "waiting", "run": self._id, "memory_bytes": memory, "photons": 0, "photons_per_s": 0.0,
-                "warnings": [],
-                "results_per_s": 0.0, "malformed": self.hub.malformed,
-            }  # fmt: skip
-        pipeline = run.pipeline
-        info, end = pipeline.info, pipeline.end
-        rates = self._rates(run)
-        lag = time.monotonic() - run.started - (pipeline.stream_s - run.offset_s) if info.live and end is None else 0.0
-        return {
-            "state": "ended" if end else "paused" if run.paused else "source lost" if run.lost else "running",
-            "run": run.id,
-            "source": info.source,
-            "file": info.file,
-            "format": info.format,
-            "mode": info.mode,
-            "stream_s": pipeline.stream_s,
-            "counted_s": pipeline.counted_s,
-            "duration_s": info.duration_s,
-            "photons": int(pipeline.received.sum()),
-            "photons_per_s": float(rates.sum()),
-            "channel_rates": {str(c): float(rates[c]) for c in np.flatnonzero(pipeline.received)},
-            "lag_s": lag,
-            "lost_records": pipeline.lost + (end.lost_records if end else 0),
-            "gaps": pipeline.gaps,
-            "live_s": pipeline.live_ticks * info.tick_s,
-            "memory_bytes": memory,
-            "warnings": pipeline.warnings,
-            "account": asdict(pipeline.account),
-            "stopped_by": end.reason if end else None,
+        common = {
+            "memory_bytes": self._process.memory_info().rss,
             "results_per_s": self._published_per_s,
             "malformed": self.hub.malformed,
         }
-
-    def _rates(self, run: Run) -> np.ndarray[Any, Any]:
-        """Photons per second of wall time by channel, float64[256], over the last RATE_S."""
-        now = time.monotonic()
-        run.rates.append((now, run.pipeline.received.copy()))
-        while len(run.rates) > 2 and now - run.rates[1][0] >= RATE_S:
-            run.rates.popleft()
-        (then, before), (_, present) = run.rates[0], run.rates[-1]
-        return np.asarray((present - before) / max(now - then, 1e-3))
+        if self.run is None:
+            return {"state": "waiting", "run": self._id, "photons": 0, "photons_per_s": 0.0, "warnings": []} | common
+        status = self.run.status() | common
+        if self.failed is not None:
+            status["warnings"] = [*status["warnings"], str(self.failed)]
+        return status

@@ -14,6 +14,8 @@ from streamer.errors import InputError
 
 # Name -> module with `open_source(where, options)`.
 SOURCES: dict[str, str] = {"ptu": "sources.ptu", "simulate": "sources.simulate"}
+# Those that read a recording, and so have a `speed`; a simulation has its own clock (`live`).
+RECORDINGS = frozenset({"ptu"})
 # First bytes of a file -> name of its source: files are known by content, not by name.
 MAGIC: dict[bytes, str] = {b"PQTTTR": "ptu"}
 

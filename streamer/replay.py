@@ -81,6 +81,8 @@ def replay(
             raise StreamerError(
                 f"{source}: the source's process ended (status {child.status}) before a photon was counted"
             )
+        if daemon.failed is not None:
+            raise daemon.failed
         return daemon.summary, status
 
 

@@ -10,7 +10,7 @@ import pytest
 from streamer.chunk import Chunk, StreamEnd, StreamInfo
 from streamer.config import Settings
 from streamer.daemon import Daemon
-from streamer.errors import Refused
+from streamer.errors import InputError, Refused
 from streamer.pipeline import Pipeline
 from streamer.transport import Control, Hub, Sender, Subscriber
 
@@ -207,3 +207,43 @@ def test_one_run_after_the_other(dot):
             final = receive(viewer, "summary", lambda r: is_final(r) and r.provenance["run"] not in runs)
             runs.add(final.provenance["run"])
         assert len(runs) == 2
+
+
+def test_results_that_cannot_be_written_are_said_and_end_nothing(dot):
+    info, chunks, end = dot
+
+    def full(run, results):
+        raise InputError("runs/x: results cannot be written (No space left on device); choose another --out folder")
+
+    with running() as (daemon, address), Control(address) as control:
+        daemon.save = full
+        with Sender(address, info) as source:
+            source.connect(DEADLINE_S)
+            source.send(chunks[0], DEADLINE_S)
+            source.end(end, DEADLINE_S)
+        status = control.ask({"do": "status"})["status"]
+        assert status["state"] == "ended"
+        assert any("No space left" in line for line in status["warnings"])
+        assert "No space left" in control.ask({"do": "save"})["error"]
+
+
+def test_a_source_that_is_lost_and_comes_back_goes_on_where_it_was(dot):
+    info, chunks, end = dot
+    with running() as (_, address), Control(address) as control:
+        with Sender(address, info, stream="night run", dead_s=1.0) as source:
+            source.connect(DEADLINE_S)
+            for chunk in chunks[:5]:
+                source.send(chunk, DEADLINE_S)
+            deadline = time.monotonic() + DEADLINE_S
+            before = sum(len(chunk.time) for chunk in chunks[:5])
+            while control.ask({"do": "status"})["status"]["photons"] < before:
+                assert time.monotonic() < deadline
+        while control.ask({"do": "status"})["status"]["state"] != "source lost":
+            assert time.monotonic() < deadline
+        with Sender(address, info, stream="night run") as source:
+            welcome = source.connect(DEADLINE_S)
+            assert welcome.next_seq == 5
+            for chunk in chunks:  # from its beginning: the daemon is not sent what it has
+                source.send(chunk, DEADLINE_S)
+            totals = source.end(end, DEADLINE_S)
+    assert totals["received"] == sum(len(chunk.time) for chunk in chunks)

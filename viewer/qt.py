@@ -16,7 +16,7 @@ try:
     from PyQt6 import QtCore, QtGui, QtWidgets
 except ModuleNotFoundError as error:
     raise InputError(
-        f"viewer: {error.name or error} is not installed; remedy: pip install 'photon-streamer[viewer]'"
+        f"viewer: {error.name or 'PyQt6'} is not installed; remedy: pip install 'photon-streamer[viewer]'"
     ) from None
 except ImportError as error:
     reason = " ".join(str(error).split())

@@ -31,7 +31,7 @@ def settings(question: Question, *, pulsed: bool, look: bool = False) -> Setting
     width_s, half = (question.width_s, question.half) if pulsed else (question.cw_width_s, question.cw_half)
     lags = max(2, int(half * width_s / question.tick_s))
     return Settings(
-        channels=(0, 1), bin_ms=question.trace_s * 1e3, lags=lags, tau_bin_ns=width_s * 1e9,
+        channels=(0, 1), pairs=((0, 1),), bin_ms=question.trace_s * 1e3, lags=lags, tau_bin_ns=width_s * 1e9,
         tau_window_ns=half * width_s * 1e9, look_photons=Settings().look_photons if look else 0,
     )  # fmt: skip
 

@@ -156,8 +156,8 @@ def pooled(edges: Floats, scale: float, stop: int) -> NDArray[np.int64]:
 
 def first_look(
     counts: NDArray[np.int64], edges_ns: Floats, t0_ns: Floats, early_ns: float, known: Floats | None = None
-) -> tuple[float, float]:
-    """Lifetime within a factor of two or so, and until when the decay is seen; both in ns after the excitation.
+) -> tuple[float, float, float]:
+    """Lifetime in ns within a factor of two or so, signal over background at the excitation, until when the decay is seen.
 
     The background is the last quarter of the period, unless known. The lifetime is when all but 1/e of what is above it
     has come. The decay is seen while what is still to come of it is SEEN standard errors above nothing; so much that
@@ -177,4 +177,5 @@ def first_look(
     if signal[0] > 0:
         guess = max(float(grid[np.argmax(signal <= math.exp(-1) * signal[0])]) - early_ns, 0.5 * grid[1])
     seen = signal > SEEN * np.sqrt(rest + spread * left**2)
-    return guess, float(grid[len(seen) - 1 - np.argmax(seen[::-1])]) - early_ns
+    ratio = max(float(signal[0]), 0.0) / guess / max(base, 1 / period)
+    return guess, ratio, float(grid[len(seen) - 1 - np.argmax(seen[::-1])]) - early_ns

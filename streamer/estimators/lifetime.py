@@ -106,9 +106,8 @@ def state_lifetime(
     if photons < LEAST_SIGNAL:
         return _none((), 0.0, photons, f"{photons} photons: fewer than {LEAST_SIGNAL:.0f}")
     least, most = max(bin_ns / 20, sigma_ns / 3, 1e-3), 4 * MOST_PERIODS * float(edges[-1])
-    tau, seen = first_look(counts, edges, t0, early, known)
+    tau, ratio, seen = first_look(counts, edges, t0, early, known)
     tau = min(max(tau, 1.1 * least), most / 4)
-    ratio = math.inf
     for last in (False, False, True):
         lifetimes = min(max(math.log(max(ratio, 1e-9) / FAINT), WINDOW[0]), WINDOW[1])
         moments = ArrivalMoments(counts, edges, t0, early, max(seen, lifetimes * tau), tau)

@@ -60,7 +60,7 @@ def one_over_e(
     begin, early = BLUR * sigma_ns, max(BEFORE * sigma_ns, bin_ns)
     if counts.sum() < LEAST_PHOTONS:
         return OneOverE(None, None, f"{int(counts.sum())} photons: fewer than {LEAST_PHOTONS}")
-    time, _ = first_look(counts, edges, t0, early, base)
+    time, *_ = first_look(counts, edges, t0, early, base)
     for _ in range(5):
         cells = _Cells(counts, edges, t0, base, begin, early, time)
         if cells.signal < LEAST_PHOTONS:

@@ -49,7 +49,7 @@ def commands():
                     yield pytest.param(line[2:], id=f"{page.name}: {line[2:]}")
 
 
-@pytest.mark.parametrize("line", commands())
+@pytest.mark.parametrize("line", list(commands()))
 def test_console_blocks_run(line, tmp_path):
     """Lines that begin with `$ streamer` in console blocks end with status 0; they name files relative to the checkout."""
     arguments = shlex.split(line.replace("OUT", str(tmp_path)), comments=True)[1:]

@@ -145,7 +145,9 @@ def until(app: QtWidgets.QApplication) -> Callable[..., None]:
         deadline = time.monotonic() + timeout_s
         while not condition():
             assert time.monotonic() < deadline, f"did not happen within {timeout_s} s"
-            app.processEvents(QtCore.QEventLoop.ProcessEventsFlag.WaitForMoreEvents, 5)
+            loop = QtCore.QEventLoop()
+            QtCore.QTimer.singleShot(5, loop.quit)
+            loop.exec()
 
     return wait
 

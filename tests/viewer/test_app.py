@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -21,7 +20,7 @@ from streamer.transport import ControlIn, Hub
 from viewer import app as viewer_app
 from viewer import style
 from viewer.feed import Feed
-from viewer.qt import QtGui, QtWidgets
+from viewer.qt import QtGui
 from viewer.window import Window
 
 
@@ -264,7 +263,13 @@ def test_no_display_and_no_picture_is_one_line() -> None:
 
 
 def test_missing_qt_names_the_extra() -> None:
-    code = "import sys\nsys.modules['PyQt6'] = None\nfrom viewer.app import run\nfrom pathlib import Path\nrun('tcp://127.0.0.1:7310', snapshot=Path('x.png'))"
+    code = """
+import sys
+from pathlib import Path
+sys.modules['PyQt6'] = None
+from viewer.app import run
+run('tcp://127.0.0.1:7310', snapshot=Path('x.png'))
+"""
     done = python(code)
     assert "InputError: viewer: PyQt6" in done.stderr
     assert "pip install 'photon-streamer[viewer]'" in done.stderr
@@ -310,5 +315,3 @@ print('handler', signal.getsignal(signal.SIGINT) is signal.default_int_handler)
 def test_import_needs_no_qt() -> None:
     done = python("import sys, viewer.app\nprint([m for m in sys.modules if 'Qt' in m or 'pyqtgraph' in m])")
     assert done.stdout == "[]\n"
-    assert signal.getsignal(signal.SIGINT) is not None
-    assert QtWidgets.QApplication.instance() is not None or True

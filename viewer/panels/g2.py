@@ -94,8 +94,8 @@ class G2Panel(Panel):
             bar, error = self._bars[name]
             bar.setOpts(x=middle, height=height, width=0.92 * width)
             if central.size and low is not None and value is not None and high is not None:
-                at, known = middle[central], np.array([value])
-                error.setData(x=at, y=known, bottom=known - low, top=high - known, beam=0.5 * width)
+                at, height_at = middle[central], np.array([value])
+                error.setData(x=at, y=height_at, bottom=height_at - low, top=high - height_at, beam=0.5 * width)
             else:
                 error.setData(x=np.zeros(0), y=np.zeros(0), bottom=np.zeros(0), top=np.zeros(0))
             if name not in self.table.hidden:

@@ -95,8 +95,8 @@ class _Row:
         self._labels[3].setToolTip(str(reason or ""))
 
     def text(self) -> list[str]:
-        known = [self._reason] if not self._reason.isHidden() else self._labels[1:]
-        return [self._name, self._labels[0].text(), *(label.text() for label in known)]
+        last = [self._reason] if not self._reason.isHidden() else self._labels[1:]
+        return [self._name, self._labels[0].text(), *(label.text() for label in last)]
 
     def _clicked(self, shown: bool) -> None:
         (self._table.hidden.discard if shown else self._table.hidden.add)(self._name)

@@ -82,9 +82,9 @@ class GatePanel(Panel):
             self.handle.setVisible(asked is not None)
             if asked is not None and asked != self.handle.value():
                 self.handle.setValue(asked)
-        known = gate[np.isfinite(middle).any(axis=0)]
+        answered = gate[np.isfinite(middle).any(axis=0)]
         last = max(
-            float(known[-1]) if known.size else float(gate[-1]), self.handle.value() if asked is not None else 0.0
+            float(answered[-1]) if answered.size else float(gate[-1]), self.handle.value() if asked is not None else 0.0
         )
         self.plot.fit(x=(min(float(gate[0]), 0.0), nice_top(1.05 * last)))
 
@@ -156,9 +156,9 @@ class _Row:
         self._line = plot.curve(color, 2.0, z=-1 if name == "all" else 1)
 
     def set(self, gate: np.ndarray, middle: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
-        known = np.isfinite(low) & np.isfinite(high)
-        self._low.setData(gate[known], low[known])
-        self._high.setData(gate[known], high[known])
+        both = np.isfinite(low) & np.isfinite(high)
+        self._low.setData(gate[both], low[both])
+        self._high.setData(gate[both], high[both])
         self._line.setData(gate, middle)
 
     def remove(self, plot: Plot) -> None:

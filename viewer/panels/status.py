@@ -200,10 +200,10 @@ def health_line(values: Mapping[str, Any]) -> str:
         parts.append(f"memory {style.si(memory, 'B')}")
     account = mapping(values.get("account"))
     if account:
-        known = {str(name): style.count(number) for name, number in account.items()}
-        whole = known.pop("received", "?")
+        shares = {str(name): style.count(number) for name, number in account.items()}
+        whole = shares.pop("received", "?")
         parts.append(
-            f"{whole} received = " + " + ".join(f"{number} {html.escape(name)}" for name, number in known.items())
+            f"{whole} received = " + " + ".join(f"{number} {html.escape(name)}" for name, number in shares.items())
         )
     speed = known(values.get("results_per_s"))
     if speed is not None:

@@ -1,0 +1,110 @@
+"""Run: one stream from its first to its last photon, with what only a clock can tell of it."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections import deque
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamer.chunk import Chunk
+from streamer.config import Settings
+from streamer.pipeline import Pipeline
+
+RATE_S = 1.0  # rates are means over the last so many seconds
+
+
+def new_id() -> str:
+    """Name of a run; never the same twice."""
+    return uuid.uuid4().hex[:12]
+
+
+@dataclass
+class Run:
+    """One stream.
+
+    Attributes:
+        peer, stream: who sends it; the name the source gave it.
+        pipeline: what counts it.
+        id: of the run; a reset makes a new one.
+        started: clock when it began, offset_s the stream time then.
+        next_seq: number of the chunk to come.
+        paused, backlog: chunks that came while paused, at most the credit.
+        stopping: why it was asked to end.
+        lost: why the source is gone, until it comes back.
+        changed: there is something new to publish.
+    """
+
+    peer: bytes
+    stream: str
+    pipeline: Pipeline
+    id: str = field(default_factory=new_id)
+    started: float = field(default_factory=time.monotonic)
+    offset_s: float = 0.0
+    next_seq: int = 0
+    paused: bool = False
+    backlog: list[tuple[int, Chunk]] = field(default_factory=list)
+    stopping: str | None = None
+    lost: str | None = None
+    changed: bool = True
+    _received: deque[tuple[float, NDArray[np.int64]]] = field(default_factory=deque)
+
+    def anew(self, settings: Settings) -> Run:
+        """The same stream and cut with everything forgotten that was counted."""
+        pipeline = Pipeline(self.pipeline.info, settings)
+        pipeline.cut = self.pipeline.cut
+        return replace(
+            self, pipeline=pipeline, id=new_id(), started=time.monotonic(), offset_s=self.pipeline.stream_s, changed=True,
+            _received=deque(),
+        )  # fmt: skip
+
+    @property
+    def state(self) -> str:
+        """In one or two words."""
+        if self.pipeline.end is not None:
+            return "ended"
+        if self.lost is not None:
+            return "source lost"
+        return "paused" if self.paused else "running"
+
+    def rates(self) -> NDArray[np.float64]:
+        """Photons per second of wall time by channel, float64[256], over the last RATE_S."""
+        now = time.monotonic()
+        self._received.append((now, self.pipeline.received.copy()))
+        while len(self._received) > 2 and now - self._received[1][0] >= RATE_S:
+            self._received.popleft()
+        (then, before), (_, present) = self._received[0], self._received[-1]
+        return (present - before) / np.float64(max(now - then, 1e-3))
+
+    def status(self) -> dict[str, Any]:
+        """How it stands, as plain JSON."""
+        pipeline = self.pipeline
+        info, end = pipeline.info, pipeline.end
+        rates = self.rates()
+        running_live = info.live and end is None
+        elapsed = time.monotonic() - self.started
+        return {
+            "state": self.state,
+            "run": self.id,
+            "source": info.source,
+            "file": info.file,
+            "format": info.format,
+            "mode": info.mode,
+            "stream_s": pipeline.stream_s,
+            "counted_s": pipeline.counted_s,
+            "duration_s": info.duration_s,
+            "photons": int(pipeline.received.sum()),
+            "photons_per_s": float(rates.sum()),
+            "channel_rates": {str(c): float(rates[c]) for c in np.flatnonzero(pipeline.received)},
+            "lag_s": elapsed - (pipeline.stream_s - self.offset_s) if running_live else 0.0,
+            "lost_records": pipeline.lost + (end.lost_records if end else 0),
+            "gaps": pipeline.gaps,
+            "live_s": pipeline.live_ticks * info.tick_s,
+            "warnings": pipeline.warnings,
+            "account": asdict(pipeline.account),
+            "stopped_by": end.reason if end else None,
+        }
