@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from streamer.accumulators.coincidences import Coincidences
 from streamer.chunk import Chunk, StreamInfo
 from streamer.config import Settings
-from streamer.estimators.alignment import find_delay, find_period
-from streamer.estimators.excitation import find_t0
+from streamer.estimators.alignment import DelayOffer, find_delay, find_period
+from streamer.estimators.excitation import Excitation, locate_excitation
 from streamer.group import Group
 from streamer.layout import Layout
 
 FINE_BINS = 8192  # tau bins on each side
 NEIGHBOURS = 11  # periods beyond the farthest candidate, so that it too has neighbours to be held against
-CW_WINDOW_NS = 500.0
+REACH_NS = 1000.0  # looked at in any case: the more side peaks, the better is known how much they vary by themselves
 
 
 def first_look(chunks: Iterable[Chunk], info: StreamInfo, settings: Settings) -> dict[str, Any]:
@@ -38,10 +38,11 @@ def first_look(chunks: Iterable[Chunk], info: StreamInfo, settings: Settings) ->
     counts = sum((np.bincount(chunk.channel, minlength=256) for chunk in kept), np.zeros(256, np.int64))
     present = [int(channel) for channel in np.flatnonzero(counts)]
     pair = choose_pair(settings, {channel: int(counts[channel]) for channel in present})
+    places = {channel: _excitation(kept, channel, info) for channel in present} if info.mode == "T3" else {}
     look: dict[str, Any] = {
         "photons": photons,
         "channels": {str(channel): int(counts[channel]) for channel in present},
-        "t0_ns": {str(channel): _t0(kept, channel, info) for channel in present} if info.mode == "T3" else {},
+        "t0_ns": {str(channel): place.t0_ns for channel, place in places.items()},
         "period_ns": None,
         "pair": list(pair) if pair else None,
         "delay": None,
@@ -55,7 +56,7 @@ def first_look(chunks: Iterable[Chunk], info: StreamInfo, settings: Settings) ->
         look["period_ns"] = period_ns = comb.period_ns if comb else None
     offer = find_delay(tau_ns, table, period_ns, max_delay_ns=settings.max_delay_ns)
     look["delay"] = {
-        "delay_ns": offer.delay_ns,
+        "delay_ns": _sharpened(offer, period_ns, *(places.get(channel) for channel in pair)),
         "sigma": offer.sigma,
         "found": offer.found,
         "candidates": offer.candidates,
@@ -73,21 +74,37 @@ def choose_pair(settings: Settings, counts: dict[int, int]) -> tuple[int, int] |
     return (busiest[0], busiest[1]) if len(busiest) == 2 else None
 
 
-def _t0(chunks: list[Chunk], channel: int, info: StreamInfo) -> float | None:
-    """Nanotime of the excitation in ns from the channel's decay."""
+def _excitation(chunks: list[Chunk], channel: int, info: StreamInfo) -> Excitation:
+    """Where the channel's decay begins."""
     bins = math.ceil(info.period) + 1
     decay = np.zeros(bins, np.int64)
     for chunk in chunks:
         decay += np.bincount(np.minimum(chunk.nanotime[chunk.channel == channel], bins - 1), minlength=bins)
     resolution_ns = info.resolution_s * 1e9
-    return find_t0(decay, resolution_ns, info.period * resolution_ns)
+    return locate_excitation(decay, resolution_ns, info.period * resolution_ns)
+
+
+def _sharpened(offer: DelayOffer, period_ns: float | None, a: Excitation | None, b: Excitation | None) -> float | None:
+    """The delay in ns, its part below a period from the decays' beginnings where these are known better than the
+    comb's phase.
+
+    Every photon tells where a decay begins, only pairs tell the phase of the comb.
+    """
+    if offer.delay_ns is None or period_ns is None or a is None or b is None:
+        return offer.delay_ns
+    if a.t0_ns is None or b.t0_ns is None or a.error_ns is None or b.error_ns is None:
+        return offer.delay_ns
+    if math.hypot(a.error_ns, b.error_ns) > (offer.error_ns or math.inf):
+        return offer.delay_ns
+    below = b.t0_ns - a.t0_ns
+    return below + period_ns * round((offer.delay_ns - below) / period_ns)
 
 
 def _correlation(
     chunks: list[Chunk], info: StreamInfo, pair: tuple[int, int], period_ns: float | None, max_delay_ns: float
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """(tau in ns, pairs) over every delay that is asked for and its neighbours, in bins as fine as FINE_BINS allow."""
-    reach_ns = max_delay_ns + NEIGHBOURS * period_ns if period_ns else max(CW_WINDOW_NS, 2 * max_delay_ns)
+    reach_ns = max(REACH_NS, max_delay_ns + NEIGHBOURS * period_ns if period_ns else 2 * max_delay_ns)
     fine_s = info.resolution_s if info.mode == "T3" else info.tick_s
     width = max(1, math.ceil(reach_ns * 1e-9 / fine_s / FINE_BINS)) | 1
     layout = Layout(

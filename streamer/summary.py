@@ -97,7 +97,7 @@ def state_values(answers: Answers) -> tuple[list[dict[str, Any]], list[str]]:
         lines.append(values)
     if answers.states and not answers.decays:
         warnings.append("lifetime: T2 has no nanotime; no lifetime")
-    if answers.mixture is not None and answers.mixture.switching > SWITCHING:
+    if answers.mixture is not None and answers.mixture.fits and answers.mixture.switching > SWITCHING:
         warnings.append(
             f"states: the emitter switched within {100 * answers.mixture.switching:.1f} % of the segments; their photons are "
             "filed under a state in between and bias its lifetime and g2; shorter bins would do less so"

@@ -446,7 +446,7 @@ def test_a_daemon_process_is_killed_and_another_takes_over(start: Callable[[str,
         sender.send(chunk(2), LONG)
         assert sender.end(StreamEnd("done"), LONG) == {"done": True}
         assert another.lines(4) == [address, "0", "1", "2"]
-        assert sender.resent == 2
+        assert sender.resent in (2, 3)  # the last one may have been sent into the connection as it died
 
 
 def test_a_frozen_daemon_is_noticed_and_found_again(

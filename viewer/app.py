@@ -114,7 +114,7 @@ class _Watch:
         over = self._snapshot is not None and now >= self._deadline
         if over or ((self._snapshot is not None or self._close_on_end) and self._final(news, now)):
             if self._snapshot is not None and self.received:
-                self._window.draw_all()
+                self._window.settle()
                 try:
                     save(self._window, self._snapshot)
                 except InputError as error:  # raised here it would end in the event loop

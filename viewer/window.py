@@ -92,6 +92,13 @@ class Window(QtWidgets.QMainWindow):
             panel = self._stale.pop()
             self._guard(_name(panel), lambda p=panel: p.draw(self.results))  # type: ignore[misc]
 
+    def settle(self) -> None:
+        """Stop looking at the feed, draw everything that waits and lay it out: ready for a picture."""
+        self._timer.stop()
+        self.draw_all()
+        QtWidgets.QApplication.processEvents()
+        QtWidgets.QApplication.processEvents()  # axes that became wider move their plots
+
     def _absorb(self, news: News) -> None:
         if news.run != self.run:
             self.run = news.run

@@ -17,6 +17,7 @@ LEAST_SIGNAL = 100.0  # photons above the background
 MOST_PERIODS = 2.0  # a decay of twice the period varies within it by no more than +-25 %
 WINDOW = (3.0, 8.0)  # lifetimes that the window lasts: at least, and when there is hardly any background
 FAINT = 0.3  # of the background: where the decay is fainter, its photons tell less than they disturb
+TAIL = 2.0  # a decay that is seen for longer has a slow part; it is followed this many times further beyond the window
 EARLY = 2.0  # ns before the excitation that belong to it, by the response's tail; an eighth of the period at most
 CONFIDENCE = 1.959964  # standard errors of a 95 % interval
 
@@ -109,8 +110,9 @@ def state_lifetime(
     tau, ratio, seen = first_look(counts, edges, t0, early, known)
     tau = min(max(tau, 1.1 * least), most / 4)
     for last in (False, False, True):
-        lifetimes = min(max(math.log(max(ratio, 1e-9) / FAINT), WINDOW[0]), WINDOW[1])
-        moments = ArrivalMoments(counts, edges, t0, early, max(seen, lifetimes * tau), tau)
+        window = tau * min(max(math.log(max(ratio, 1e-9) / FAINT), WINDOW[0]), WINDOW[1])
+        window += TAIL * max(0.0, seen - window)
+        moments = ArrivalMoments(counts, edges, t0, early, window, tau)
 
         def z(trial: float, moments: ArrivalMoments = moments) -> float:
             score, variance = moments.score(trial, sigma_ns, known)

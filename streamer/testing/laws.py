@@ -168,8 +168,9 @@ class _Laws:
             # Some partitions are counted apart, some are fed to the one before; the first one knows that it is.
             apart = n == 0 or self.rng.random() < 0.8
             parts.append(self.fed(self.make(first=n == 0), again) if apart else again)
+        backwards = self.rng.random() < 0.3
         while len(parts) > 1:
-            i = int(self.rng.integers(len(parts) - 1))
+            i = len(parts) - 2 if backwards else int(self.rng.integers(len(parts) - 1))
             left, right = parts[i], parts.pop(i + 1)
             if isinstance(left, list):
                 left = self.fed(self.make(first=False), left)
@@ -191,8 +192,8 @@ class _Laws:
         if self.rng.random() < 0.5:
             # Partitions shorter than a pair may be long, about one place.
             reach = int(self.rng.integers(2, self.layout.window + 2 * self.layout.scale.ticks))
-            places = self.rng.choice([*places, *ends]) + self.rng.integers(-reach, reach + 1, 12)
-        ticks = self.rng.choice(places, self.rng.integers(1, 9))
+            places = self.rng.choice([*places, *ends * 2]) + self.rng.integers(-reach, reach + 1, 12)
+        ticks = self.rng.choice(places, self.rng.integers(1, 11))
         border = self.rng.random(len(ticks)) < 0.2
         return sorted(np.where(border, ticks // self.layout.scale.ticks * self.layout.scale.ticks, ticks).tolist())
 

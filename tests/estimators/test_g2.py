@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +19,8 @@ from streamer.estimators.g2 import (
     pulsed_g2,
 )
 from streamer.estimators.intervals import poisson_interval
+
+SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 
 LAGS = np.arange(-10, 11)
 
@@ -104,7 +107,7 @@ def test_tables_must_fit_the_lags() -> None:
         gated_g2(LAGS, np.ones(21, np.int64))
 
 
-# -- coverage -----------------------------------------------------------------------------------------------------------
+# -- coverage ---------------------------------------------------------------------------------------------------------
 
 
 def simulated_coverage(cases: int, seed: int) -> dict[int, float]:
@@ -275,6 +278,44 @@ def test_blinking_biases_neither_reference() -> None:
     # One reference for the whole run does not know of the bunching that blinking adds to every lag.
     whole = (0.02 + 0.006) ** 2 / 4 * 2e7
     assert mixed.side_mean > 1.25 * whole
+
+
+# -- recordings --------------------------------------------------------------------------------------------------------
+
+
+def recorded_lags(name: str, centre: int, reach: int) -> NDArray[np.int64]:
+    """Pairs per pulse lag -reach..reach about `centre` in a T3 recording, b minus a."""
+    ptufile = pytest.importorskip("ptufile")
+    path = SHARED / "ptu" / name
+    if not path.exists():
+        pytest.skip(f"{name}: not here; the recordings are not part of the project")
+    with ptufile.PtuFile(path) as ptu:
+        records = ptu.decode_records()
+    records = records[records["channel"] >= 0]
+    pulse = records["time"].astype(np.int64)
+    a, b = (pulse[records["channel"] == channel] for channel in (0, 1))
+    edges = a[:, None] + np.arange(centre - reach, centre + reach + 2)
+    return np.diff(np.searchsorted(b, edges), axis=1).sum(axis=0)
+
+
+def test_a_blinking_dot_has_the_g2_of_its_peak_areas() -> None:
+    counts = recorded_lags("hh1_t3_hbt_2p5MHz_blinking.ptu", centre=0, reach=100)
+    result = pulsed_g2(np.arange(-100, 101), counts)
+    assert result.central == 11
+    assert result.side_mean == pytest.approx(39.9, abs=0.1)
+    assert result.g2_0 == pytest.approx(0.28, abs=0.005)
+    assert (result.low, result.high) == pytest.approx((0.145, 0.475), abs=0.01)
+    assert result.verdict == "single"
+
+
+def test_a_displaced_centre_has_the_g2_of_its_peak_areas() -> None:
+    result = pulsed_g2(LAGS, recorded_lags("hh2_t3_hbt_80MHz.ptu", centre=2, reach=10))
+    assert result.central == 1
+    assert result.side_mean == pytest.approx(375.6, rel=0.01)
+    assert result.g2_0 == pytest.approx(0.0027, abs=1e-4)
+    assert result.verdict == "single"
+    # Undisplaced, one of the side peaks passes for the centre.
+    assert pulsed_g2(LAGS, recorded_lags("hh2_t3_hbt_80MHz.ptu", centre=0, reach=10)).verdict == "not single"
 
 
 def test_results_hold_plain_numbers() -> None:

@@ -61,12 +61,15 @@ class FlidPanel(Panel):
             self.plot.say(missing(results, "lifetimes per segment", "no nanotime in T2: no lifetime per segment"))
             return
         rate, nanotime = (np.asarray(axis.values, float) for axis in result.axes)
-        used_rate, used_time = np.flatnonzero(segments.any(axis=1)), np.flatnonzero(segments.any(axis=0))
+        used_rate = np.flatnonzero(segments.any(axis=1))
         rate_edges, time_edges = edges(rate), edges(nanotime)
         top = nice_top(1.04 * float(rate_edges[used_rate[-1] + 1]))
-        left, right = float(time_edges[used_time[0]]), float(time_edges[used_time[-1] + 1])
-        margin = 0.06 * (right - left)
-        left, right = max(left - margin, float(time_edges[0])), min(right + margin, float(time_edges[-1]))
+        # All but the 1 % at the ends: the mean nanotime of a segment with three photons may lie anywhere.
+        share = np.cumsum(segments.sum(axis=0)) / segments.sum()
+        first, last = np.searchsorted(share, (0.005, 0.995))
+        margin = 0.15 * float(time_edges[last + 1] - time_edges[first])
+        left = max(float(time_edges[first]) - margin, float(time_edges[0]))
+        right = min(float(time_edges[last + 1]) + margin, float(time_edges[-1]))
         # Levels widen with the rate and an image has equal rows: each row shows the level that its middle lies in.
         rows = np.searchsorted(rate_edges, (np.arange(ROWS) + 0.5) * (top / ROWS)) - 1
         inside = (rows >= 0) & (rows < rate.size)

@@ -64,7 +64,8 @@ class G2Panel(Panel):
     def draw(self, results: Mapping[str, Result]) -> None:
         """Draw the newest correlations."""
         curve, peaks = results.get("g2"), results.get("g2_peaks")
-        self.table.show_rows(figures(results))
+        entries = figures(results)
+        self.table.show_rows(entries)
         if peaks is not None:
             self._draw_peaks(peaks)
         self.peaks.setVisible(peaks is not None)
@@ -72,7 +73,7 @@ class G2Panel(Panel):
             self._keep_curves(())
             self.tau.say(missing(results, "g²(τ)", about="g2"))
         else:
-            self._draw_curve(curve)
+            self._draw_curve(curve, entries)
         self._offer(curve)
 
     # -- pulsed peaks --------------------------------------------------------------------------------------------
@@ -122,7 +123,7 @@ class G2Panel(Panel):
 
     # -- curve ---------------------------------------------------------------------------------------------------
 
-    def _draw_curve(self, result: Result) -> None:
+    def _draw_curve(self, result: Result, entries: list[dict[str, Any]]) -> None:
         tau = np.asarray(result.axes[0].values, float)
         values = np.asarray(result.data["g2"], float)
         self._keep_curves(result.rows)
@@ -130,8 +131,10 @@ class G2Panel(Panel):
             self._keep_curves(())
             self.tau.say("no pairs yet: no g²(τ)")
             return
+        # A state with too few pairs for a g2(0) would draw single pairs as spikes over all the others.
+        told = {str(entry.get("name")) for entry in entries if known(entry.get("g2_0")) is not None}
         for index, name in enumerate(result.rows):
-            self._curves[name].setData(tau, values[index])
+            self._curves[name].setData(*((tau, values[index]) if name in told or not told else ([], [])))
         # A state with few pairs has huge single bins; the sum over all states says how high the axis should be.
         leading = values[result.rows.index("all")] if "all" in result.rows else values
         top = finite_max(leading) or finite_max(values)

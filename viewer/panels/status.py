@@ -206,7 +206,7 @@ def health_line(values: Mapping[str, Any]) -> str:
             f"{whole} received = " + " + ".join(f"{number} {html.escape(name)}" for name, number in shares.items())
         )
     speed = known(values.get("results_per_s"))
-    if speed is not None:
+    if speed:
         parts.append(f"{speed:.0f} results/s")
     return _join(parts)
 
