@@ -2,9 +2,9 @@
 
     python benchmarks/bench_transport.py [--photons 2e8] [--chunk 1e4 1e5 1e6] [--repeat 3]
 
-The clock runs at the receiving end, from the first chunk's arrival to the last one's. Every chunk is checked at both ends;
-nothing is analysed. CPU is what both processes used, in ns for a photon: what the transport
-takes away from the analysis when all cores are busy.
+The clock runs at the receiving end, from the first chunk's arrival to the last one's. Every chunk is checked at both
+ends; nothing is analysed. CPU is what both processes used, in ns for a photon: what the transport takes away from the
+analysis when all cores are busy.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import multiprocessing
 import statistics
 import time
 from multiprocessing.queues import Queue
+from typing import Any
 
 import numpy as np
 import psutil
@@ -24,7 +25,7 @@ from streamer.transport import ChunkIn, EndIn, HelloIn, Hub, Sender
 CREDIT = 64
 
 
-def take(answers: Queue[object]) -> None:
+def take(answers: Queue[Any]) -> None:
     """The receiving process: count photons until the source ends."""
     with Hub("tcp://127.0.0.1:0") as hub:
         answers.put(hub.address)
@@ -59,7 +60,7 @@ def measure(mode: str, photons: int, size: int) -> tuple[float, float]:
     span = int(time_[-1]) + 1
     info = StreamInfo(mode, 1e-7, 1e-11 if mode == "T3" else 0.0, source="benchmark")
     context = multiprocessing.get_context("spawn")
-    answers = context.Queue()
+    answers: Queue[Any] = context.Queue()
     process = context.Process(target=take, args=(answers,), daemon=True)
     process.start()
     with Sender(answers.get(), info) as sender:
@@ -77,12 +78,12 @@ def measure(mode: str, photons: int, size: int) -> tuple[float, float]:
 def cpu_s() -> float:
     """CPU time of this process, user and system, in seconds."""
     times = psutil.Process().cpu_times()
-    return times.user + times.system
+    return float(times.user + times.system)
 
 
 def main() -> None:
     """Print one line per mode and chunk size: median, lowest and highest of the repetitions."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--photons", type=float, default=2e8)
     parser.add_argument("--chunk", type=float, nargs="+", default=[1e4, 1e5, 1e6])
     parser.add_argument("--repeat", type=int, default=3)

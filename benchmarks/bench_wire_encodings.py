@@ -134,9 +134,10 @@ def main() -> None:
                     runs[encoding].append(measure(mode, encoding, int(arguments.photons), size))
             for encoding, measured in runs.items():
                 rates, costs = (sorted(column) for column in zip(*measured, strict=True))
+                rate, cost = statistics.median(rates), statistics.median(costs)
                 print(
-                    f"{mode:4}  {size:13}  {encoding:8}   {statistics.median(rates):11.0f} ({rates[0]:.0f}, {rates[-1]:.0f})"
-                    f"   {statistics.median(costs):17.1f} ({costs[0]:.1f})",
+                    f"{mode:4}  {size:13}  {encoding:8}   {rate:11.0f} ({rates[0]:.0f}, {rates[-1]:.0f})"
+                    f"   {cost:17.1f} ({costs[0]:.1f})",
                     flush=True,
                 )
 

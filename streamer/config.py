@@ -34,7 +34,7 @@ class Settings(BaseModel):
     )
     max_delay_ns: Positive = Field(200.0, le=10_000, description="How far to look for the displaced centre, in ns.")
     look_photons: int = Field(
-        5_000_000, ge=0, description="Photons of the bounded first pass over a recording; 0 for none."
+        1_000_000, ge=0, description="Photons of the bounded first pass over a recording; 0 for none."
     )
     period_ns: Positive | None = Field(
         None,

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamer.accumulators.coincidences import Coincidences
+from streamer.accumulators.lifetime import Lifetime
 from streamer.chunk import Chunk, StreamInfo
 from streamer.config import Settings
 from streamer.estimators.alignment import DelayOffer, find_delay, find_period
 from streamer.estimators.excitation import Excitation, locate_excitation
 from streamer.group import Group
 from streamer.layout import Layout
+from streamer.tally import channel_counts
 
+SAMPLE = 100_000  # photons that show which channels there are
 FINE_BINS = 8192  # tau bins on each side
 NEIGHBOURS = 11  # periods beyond the farthest candidate, so that it too has neighbours to be held against
 REACH_NS = 1000.0  # looked at in any case: the more side peaks, the better is known how much they vary by themselves
@@ -28,35 +32,42 @@ def first_look(chunks: Iterable[Chunk], info: StreamInfo, settings: Settings) ->
     Keys: photons, channels {channel: photons}, t0_ns {channel: ns or None}, period_ns (a T2 comb, or None),
     pair [a, b] or None, delay {delay_ns: b later than a, sigma, found, reason} or None.
     """
-    kept: list[Chunk] = []
-    photons = 0
-    for chunk in chunks:
-        kept.append(chunk)
-        photons += len(chunk.time)
-        if photons >= settings.look_photons:
-            break
-    counts = sum((np.bincount(chunk.channel, minlength=256) for chunk in kept), np.zeros(256, np.int64))
+    chunks = iter(chunks)
+    first, counts = _first_photons(chunks, min(SAMPLE, settings.look_photons))
     present = [int(channel) for channel in np.flatnonzero(counts)]
     pair = choose_pair(settings, {channel: int(counts[channel]) for channel in present})
-    places = {channel: _excitation(kept, channel, info) for channel in present} if info.mode == "T3" else {}
+    period_ns = info.tick_s * 1e9 if info.mode == "T3" else settings.period_ns
+    group = _group(info, present, pair, period_ns, settings.max_delay_ns)
+    counts[:] = 0
+    for chunk in chain(first, chunks):
+        counts += channel_counts(chunk.channel)
+        group.feed(chunk)
+        if counts.sum() >= settings.look_photons:
+            break
+    group.finish()
+    tables, layout = {one.name: one.tables for one in group.accumulators}, group.layout
+    places: dict[int, Excitation] = {}
+    if "lifetime" in tables:
+        bin_ns = info.resolution_s * 1e9 * (1 << layout.nanotime_shift)
+        decays = tables["lifetime"]["decay"].sum(axis=0)
+        places = {c: locate_excitation(decays[d], bin_ns, info.tick_s * 1e9) for d, c in enumerate(layout.detectors)}
     look: dict[str, Any] = {
-        "photons": photons,
-        "channels": {str(channel): int(counts[channel]) for channel in present},
+        "photons": int(counts.sum()),
+        "channels": {str(channel): int(counts[channel]) for channel in np.flatnonzero(counts)},
         "t0_ns": {str(channel): place.t0_ns for channel, place in places.items()},
         "period_ns": None,
         "pair": list(pair) if pair else None,
         "delay": None,
     }
-    if pair is None or photons == 0:
+    if "coincidences" not in tables:
         return look
-    period_ns = info.tick_s * 1e9 if info.mode == "T3" else settings.period_ns
-    tau_ns, table = _correlation(kept, info, pair, period_ns, settings.max_delay_ns)
+    tau_ns, table = layout.tau_ns(), tables["coincidences"]["tau0"].sum(axis=0)
     if period_ns is None:
         comb = find_period(tau_ns, table)
         look["period_ns"] = period_ns = comb.period_ns if comb else None
     offer = find_delay(tau_ns, table, period_ns, max_delay_ns=settings.max_delay_ns)
     look["delay"] = {
-        "delay_ns": _sharpened(offer, period_ns, *(places.get(channel) for channel in pair)),
+        "delay_ns": _sharpened(offer, period_ns, *(places.get(channel) for channel in pair or ())),
         "sigma": offer.sigma,
         "found": offer.found,
         "candidates": offer.candidates,
@@ -72,16 +83,6 @@ def choose_pair(settings: Settings, counts: dict[int, int]) -> tuple[int, int] |
     allowed = [channel for channel in counts if settings.channels is None or channel in settings.channels]
     busiest = sorted(sorted(allowed, key=lambda channel: (-counts[channel], channel))[:2])
     return (busiest[0], busiest[1]) if len(busiest) == 2 else None
-
-
-def _excitation(chunks: list[Chunk], channel: int, info: StreamInfo) -> Excitation:
-    """Where the channel's decay begins."""
-    bins = math.ceil(info.period) + 1
-    decay = np.zeros(bins, np.int64)
-    for chunk in chunks:
-        decay += np.bincount(np.minimum(chunk.nanotime[chunk.channel == channel], bins - 1), minlength=bins)
-    resolution_ns = info.resolution_s * 1e9
-    return locate_excitation(decay, resolution_ns, info.period * resolution_ns)
 
 
 def _sharpened(offer: DelayOffer, period_ns: float | None, a: Excitation | None, b: Excitation | None) -> float | None:
@@ -100,19 +101,26 @@ def _sharpened(offer: DelayOffer, period_ns: float | None, a: Excitation | None,
     return below + period_ns * round((offer.delay_ns - below) / period_ns)
 
 
-def _correlation(
-    chunks: list[Chunk], info: StreamInfo, pair: tuple[int, int], period_ns: float | None, max_delay_ns: float
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """(tau in ns, pairs) over every delay that is asked for and its neighbours, in bins as fine as FINE_BINS allow."""
+def _first_photons(chunks: Iterator[Chunk], photons: int) -> tuple[list[Chunk], NDArray[np.int64]]:
+    """(chunks with the first so many photons, photons per channel in them)."""
+    first: list[Chunk] = []
+    counts = np.zeros(256, np.int64)
+    while counts.sum() < photons and (chunk := next(chunks, None)) is not None:
+        first.append(chunk)
+        counts += channel_counts(chunk.channel)
+    return first, counts
+
+
+def _group(
+    info: StreamInfo, present: list[int], pair: tuple[int, int] | None, period_ns: float | None, max_delay_ns: float
+) -> Group:
+    """What counts decays, and pairs over every delay asked for and its neighbours, in bins as fine as FINE_BINS allow."""
     reach_ns = max(REACH_NS, max_delay_ns + NEIGHBOURS * period_ns if period_ns else 2 * max_delay_ns)
     fine_s = info.resolution_s if info.mode == "T3" else info.tick_s
     width = max(1, math.ceil(reach_ns * 1e-9 / fine_s / FINE_BINS)) | 1
+    detectors = tuple(sorted({*present, *(pair or ())}))
     layout = Layout(
-        info.mode, info.tick_s, info.resolution_s, pair, (pair,), 1.0, info.period, 2,
-        width, math.ceil(reach_ns * 1e-9 / fine_s / width), (0, 0),
+        info.mode, info.tick_s, info.resolution_s, detectors, (pair,) if pair else (), 1.0, info.period, 2,
+        width, math.ceil(reach_ns * 1e-9 / fine_s / width), (0,) * len(detectors),
     )  # fmt: skip
-    group = Group(layout, [Coincidences(layout)])
-    for chunk in chunks:
-        group.feed(chunk)
-    group.finish()
-    return layout.tau_ns(), group.accumulators[0].tables["tau0"].sum(axis=0)
+    return Group(layout, [one(layout) for one in (Lifetime, Coincidences) if one.needs(layout)])

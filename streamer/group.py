@@ -111,12 +111,14 @@ class Group:
 
         Partitions are merged unfinished, then the whole is finished: a segment must be counted once, not in parts.
         """
-        if self.start is not None:
-            if self.in_head:
-                # Nothing came before after all, so what was kept for the partition before is an ordinary segment.
-                self.in_head = False
-            self.first = True
-            self._gap(self.position)
+        if self.start is None:
+            return
+        if not self.first:
+            # Nothing came before after all, so what was kept for the partition before is an ordinary segment.
+            whole = type(self)(self.layout, [type(one)(self.layout) for one in self.accumulators], self.segmenter)
+            whole.merge(self)
+            self.restore(whole.state())
+        self._gap(self.position)
 
     def _advance(self, new: Photons, stop: int) -> None:
         """Count every segment that ends at or before `stop`; keep the rest open."""
@@ -133,10 +135,10 @@ class Group:
             held = joined([self.tail, *self._open])
             self._count(joined([held, new.part(0, cut)]), len(self.tail.time), bounds[:near])
             if near < len(bounds):
-                self._count(new, cut, bounds[near:])
-                last = int(np.searchsorted(new.time, bounds[-1]))
-                self.tail = new.part(0, last).since(self.open_start - self.window).owned()
-                cut = last
+                closed = new.part(0, int(np.searchsorted(new.time, bounds[-1])))
+                self._count(closed, cut, bounds[near:])
+                self.tail = closed.since(self.open_start - self.window).owned()
+                cut = len(closed.time)
             else:
                 self.tail = joined([held, new.part(0, cut)]).since(self.open_start - self.window).owned()
             new, self._open = new.part(cut), []

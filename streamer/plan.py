@@ -48,7 +48,8 @@ def make_plan(info: StreamInfo, settings: Settings) -> Plan:
     counts = {int(channel): int(n) for channel, n in info.look.get("channels", {}).items()}
     counts = counts or dict.fromkeys(info.channels, 1)
     detectors = settings.channels if settings.channels is not None else tuple(sorted(counts))
-    pair = choose_pair(settings, counts)
+    looked = info.look.get("pair")
+    pair = (int(looked[0]), int(looked[1])) if looked else choose_pair(settings, counts)
     pairs = settings.pairs if settings.pairs is not None else ((pair,) if pair else ())
     if settings.pairs is not None and settings.channels is None:
         detectors = tuple(sorted({*detectors, *(channel for one in pairs for channel in one)}))
@@ -137,6 +138,8 @@ def _shifts(
     late = {channel: delays.get(channel, 0.0) * 1e-9 / fine_s for channel in detectors}
     latest = max(late.values())
     shifts = {channel: round(latest - value) for channel, value in late.items()}
+    if not any(shifts.values()):
+        return {}, t0  # less than half a unit: there is nothing to move
     if info.mode != "T3":
         return shifts, t0
     known = [value * 1e-9 / fine_s + shifts[channel] for channel, value in t0.items() if value is not None]

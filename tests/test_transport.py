@@ -35,6 +35,7 @@ from streamer.transport import (
     SourceLost,
     Subscriber,
 )
+from streamer.transport.sockets import Endpoint
 
 ANY_PORT = "tcp://127.0.0.1:0"
 LONG = 20.0  # seconds until a test that waits for something has failed
@@ -351,6 +352,29 @@ def test_a_source_started_again_sends_only_what_the_daemon_lacks(
         assert [hub.until(ChunkIn).seq for _ in range(next_seq, 4)] == list(range(next_seq, 4))
         hub.totals(hub.until(EndIn).peer, {})
         done.result(LONG)
+
+
+def test_ctrl_c_in_the_middle_of_a_message_does_not_break_the_stream(
+    hub: Desk, background: Callable[..., Future[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def half(endpoint: Endpoint, frames: list[Any], *, copy: bool = True) -> bool:
+        endpoint.socket.send(frames[0], zmq.SNDMORE)
+        raise KeyboardInterrupt
+
+    with Sender(hub.address, T2) as sender:
+        connected = background(sender.connect, LONG)
+        hub.accept()
+        connected.result(LONG)
+        sender.send(chunk(0))
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(Endpoint, "send", half)
+            sender.send(chunk(1))
+        ended = background(sender.end, StreamEnd("interrupted"), LONG)
+        assert hub.until(ChunkIn).seq == 0
+        hub.accept(next_seq=1)
+        assert hub.until(ChunkIn).seq == 1
+        hub.totals(hub.until(EndIn).peer, {"received": 2})
+        assert ended.result(LONG) == {"received": 2}
 
 
 def dealer(address: str) -> zmq.Socket[bytes]:

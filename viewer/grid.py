@@ -15,6 +15,8 @@ class Grid(pg.GraphicsObject):
         super().__init__()
         self._axes = (bottom, left)
         self._pen = pg.mkPen(COLOR, width=1)
+        self._place: tuple[float, ...] = ()
+        self._lines: list[QtCore.QLineF] = []
         self.setZValue(-25)
 
     def boundingRect(self) -> QtCore.QRectF:
@@ -30,19 +32,18 @@ class Grid(pg.GraphicsObject):
         return None, None
 
     def paint(self, painter: QtGui.QPainter, *_: object) -> None:
-        """Draw the lines."""
-        view = self.boundingRect()
+        """Draw the lines; where they lie is found anew only when the view or its size has changed."""
+        view, (bottom, left) = self.boundingRect(), self._axes
+        place = (view.left(), view.right(), view.top(), view.bottom(), bottom.width(), left.height())
+        if place != self._place:
+            self._place = place
+            across = _ticks(bottom, view.left(), view.right(), bottom.width())
+            up = _ticks(left, view.top(), view.bottom(), left.height())
+            self._lines = [QtCore.QLineF(x, view.top(), x, view.bottom()) for x in across]
+            self._lines += [QtCore.QLineF(view.left(), y, view.right(), y) for y in up]
         painter.setPen(self._pen)
-        lines = [
-            QtCore.QLineF(x, view.top(), x, view.bottom())
-            for x in _ticks(self._axes[0], view.left(), view.right(), self._axes[0].width())
-        ]
-        lines += [
-            QtCore.QLineF(view.left(), y, view.right(), y)
-            for y in _ticks(self._axes[1], view.top(), view.bottom(), self._axes[1].height())
-        ]
-        if lines:
-            painter.drawLines(*lines)
+        if self._lines:
+            painter.drawLines(*self._lines)
 
 
 def _ticks(axis: pg.AxisItem, low: float, high: float, pixels: float) -> list[float]:

@@ -20,7 +20,7 @@ class Handle(pg.InfiniteLine):
         self._unit, self._scale = unit, scale
         pen = pg.mkPen(style.HANDLE, width=1.5, style=Qt.PenStyle.DashLine)
         hover = pg.mkPen(style.HANDLE, width=3)
-        anchors = [(0, 0.5), (1, 0.5)] if vertical else [(1, 1), (1, 0)]
+        anchors = [(0, 0.5), (1, 0.5)] if vertical else [(1, 0), (1, 1)]
         options = {
             "position": 0.92 if vertical else 1.0,
             "color": style.HANDLE,

@@ -9,7 +9,7 @@ from typing import Any
 from streamer.result import Result
 from viewer import style
 from viewer.feed import Feed, News
-from viewer.panel import Panel
+from viewer.panel import Panel, mode_of
 from viewer.panels.decay import DecayPanel
 from viewer.panels.flid import FlidPanel
 from viewer.panels.g2 import G2Panel
@@ -21,6 +21,7 @@ from viewer.qt import QtCore, QtGui, QtWidgets, pyqtSignal
 TICK_MS = 33
 SHARE = 0.22  # of one core that drawing Results may take: where frames cost more, fewer are drawn; lines still follow
 DRAGGING_SHARE = 0.7  # while a line is dragged its effect should be seen at once
+STRETCH = {"T3": (10, 14, 9, 9), "T2": (3, 14, 3, 3)}
 
 
 class Window(QtWidgets.QMainWindow):
@@ -61,13 +62,19 @@ class Window(QtWidgets.QMainWindow):
         for panel in self.panels[:-1]:  # room goes by the stretches below, not by what a panel would like
             panel.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Ignored)
         grid.addWidget(self.trace, 0, 0, 1, 4)
-        for column, (panel, stretch) in enumerate(((self.decay, 10), (self.g2, 14), (self.gate, 9), (self.flid, 9))):
+        for column, panel in enumerate((self.decay, self.g2, self.gate, self.flid)):
             grid.addWidget(panel, 1, column)
-            grid.setColumnStretch(column, stretch)
+        self._grid = grid
+        self._share_width("T3")
         grid.addWidget(self.status, 2, 0, 1, 4)
         grid.setRowStretch(0, 8)
         grid.setRowStretch(1, 12)
         self.setCentralWidget(ground)
+
+    def _share_width(self, mode: str | None) -> None:
+        """Decay, g2, gate and FLID side by side; without nanotimes three of them have only a sentence to show."""
+        for column, stretch in enumerate(STRETCH.get(mode or "T3", STRETCH["T3"])):
+            self._grid.setColumnStretch(column, stretch)
 
     def start(self) -> None:
         """Begin to look at the feed."""
@@ -88,6 +95,7 @@ class Window(QtWidgets.QMainWindow):
         """Draw everything that waits."""
         self._drawn_at, self._drawn_cpu = time.monotonic(), time.thread_time()
         self.frames += 1
+        self._share_width(mode_of(self.results))
         while self._stale:
             panel = self._stale.pop()
             self._guard(_name(panel), lambda p=panel: p.draw(self.results))  # type: ignore[misc]
@@ -117,7 +125,8 @@ class Window(QtWidgets.QMainWindow):
             for panel in self.panels:
                 self._guard(_name(panel), lambda p=panel, a=answer: p.answer(a.request, a.reply))  # type: ignore[misc]
             if not answer.reply.get("ok"):
-                self.status.note(f"{answer.request.get('do')}: {answer.reply.get('error') or 'refused'}")
+                what, why = f"{answer.request.get('do')}: ", str(answer.reply.get("error") or "refused")
+                self.status.note(why if why.startswith(what) else what + why)
         if news.trouble:
             (self.status.fault if news.fatal else self.status.note)(news.trouble)
 

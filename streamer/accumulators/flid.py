@@ -30,28 +30,34 @@ class Flid(Accumulator):
 
     def count(self, block: Block) -> None:
         """Add one per segment that has a photon."""
-        shift = np.zeros(256, np.int64)
-        shift[list(self.layout.detectors)] = self.layout.guard - np.array(self.layout.zero)
+        shift = self.layout.guard - np.array(self.layout.zero, np.int64)
         _add(
-            block.nanotime, block.channel, block.offsets, block.level, block.detector_of, shift,
+            block.nanotime, block.channel, block.offsets, block.level, block.detectors, shift,
             np.array([round(self.layout.period), self.layout.mean_width]), self.tables["segments"],
         )  # fmt: skip
 
 
 @kernel(INT, NANOTIMES, CHANNELS, INTS, LEVELS, CHANNELS, INTS, INTS, TABLE2)
-def _add(nanotime, channel, offsets, level, detector_of, shift, sizes, table):  # type: ignore[no-untyped-def]
-    """Segments per level and mean nanotime; shift[256] per raw channel; sizes = (period, bin width)."""
-    period, width = sizes[0], sizes[1]
+def _add(nanotime, channel, offsets, level, detectors, shift, sizes, table):  # type: ignore[no-untyped-def]
+    """Segments per level and mean nanotime; shift[d] per detector; sizes = (period, bin width).
+
+    One sweep per detector without a branch in it, which the processor does many photons at a time.
+    """
+    period, width = np.int32(sizes[0]), sizes[1]
     last = table.shape[1] - 1
     for s in range(len(level)):
-        total, n = 0, 0
-        for i in range(np.uint64(offsets[s]), np.uint64(offsets[s + 1])):
-            late = np.int64(nanotime[i]) + shift[channel[i]]
-            late = late + period if late < 0 else late
-            late = late - period if late >= period else late
-            known = detector_of[channel[i]] < 255
-            total += late if known else 0
-            n += 1 if known else 0
+        begin, end = np.uint64(offsets[s]), np.uint64(offsets[s + 1])
+        nanotimes, channels = nanotime[begin:end], channel[begin:end]
+        total, n = np.int64(0), np.int64(0)
+        for d in range(len(detectors)):
+            own, by = detectors[d], np.int32(shift[d])
+            for i in range(len(nanotimes)):
+                late = np.int32(nanotimes[i]) + by
+                late += period & -np.int32(late < 0)
+                late -= period & -np.int32(late >= period)
+                mine = -np.int32(channels[i] == own)  # all bits or none
+                total += np.int64(late & mine)
+                n -= mine
         if n:
             table[level[s], min(max(total // (n * width), 0), last)] += 1
     return 0

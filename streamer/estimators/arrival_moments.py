@@ -20,11 +20,11 @@ class ArrivalMoments:
     """Scores of the photons of one or more detectors, as functions of a trial lifetime.
 
     A photon in the window (from just before the excitation to some lifetimes after it) scores its arrival time less a
-    constant a; one in the background region (from there on, at the latest the last quarter of the period) scores -c. The
-    constants are those with which neither a constant background nor a decay of the trial lifetime scores anything on
-    average. So at the true lifetime the total score has mean 0, whatever signal and background are, and the variance is
-    the sum of squared scores (Poisson counts; estimated background included). As the total is linear in the counts, few
-    photons cause no bias, and detectors with excitation times of their own simply add.
+    constant a; one in the background region (from there on, at the latest from the last quarter of the period) scores
+    -c. The constants are those with which neither a constant background nor a decay of the trial lifetime scores
+    anything on average. So at the true lifetime the total score has mean 0, whatever signal and background are, and the
+    variance is the sum of squared scores (Poisson counts; estimated background included). As the total is linear in the
+    counts, few photons cause no bias, and detectors with excitation times of their own simply add.
 
     Bins are counted as their middle, and what is predicted is the same: bins may be wide, and the last one short.
     """
@@ -53,7 +53,7 @@ class ArrivalMoments:
         offset = 0
         for each, t0 in zip(counts, t0_ns, strict=True):
             first, after = unwrap(edges_ns, t0, early_ns)
-            total = np.concatenate([[0], np.cumsum(each[first:]), each[first:].sum() + np.cumsum(each[:first])])
+            total = np.concatenate([[0], np.cumsum(np.roll(each, -first))])
             last = len(after) - 1
             stop = min(last, int(np.searchsorted(after, window_ns)))
             since = min(stop, int(np.searchsorted(after, after[0] + (1 - BASE) * self.period)))
@@ -150,18 +150,18 @@ def pooled(edges: Floats, scale: float, stop: int) -> NDArray[np.int64]:
         per_scale = 1.0
     even = np.arange(0, min(stop, 4 * PER_LIFETIME * per_scale), per_scale)
     more = math.log(max(stop, 1) / max(even[-1] if len(even) else 0, 1))
-    later = np.geomspace(even[-1], stop, int(more * 4 * PER_LIFETIME) + 2) if more > 0 else []
+    later = np.geomspace(even[-1], stop, int(more * 4 * PER_LIFETIME) + 2) if more > 0 else np.empty(0)
     return np.concatenate([even, later]).astype(np.int64)
 
 
 def first_look(
     counts: NDArray[np.int64], edges_ns: Floats, t0_ns: Floats, early_ns: float, known: Floats | None = None
 ) -> tuple[float, float, float]:
-    """Lifetime in ns within a factor of two or so, signal over background at the excitation, until when the decay is seen.
+    """Rough lifetime in ns, signal over background at the excitation, and until when (ns) the decay is seen.
 
     The background is the last quarter of the period, unless known. The lifetime is when all but 1/e of what is above it
     has come. The decay is seen while what is still to come of it is SEEN standard errors above nothing; so much that
-    noise does not decide the end, which would favour photons that came late by chance. Arguments as in `ArrivalMoments`.
+    noise does not decide the end, which would favour photons that came late by chance. Arguments: see `ArrivalMoments`.
     """
     period = float(edges_ns[-1])
     grid = np.linspace(0.0, period, 257)

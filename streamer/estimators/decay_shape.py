@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_ndtr, ndtr
 
+from streamer.errors import InputError
+
 Floats = NDArray[np.float64]
 
 
@@ -14,12 +16,20 @@ def bin_edges(n_bins: int, bin_ns: float, period_ns: float) -> Floats:
 
     The period is not a whole number of bins in general, so the last of these bins may be a short one. Bins that begin
     at or after the end of the period hold no photon of this pulse and are left out.
+
+    Raises:
+        InputError: the bins end before the period: what is not histogrammed would be taken for darkness.
     """
-    whole = int(period_ns / bin_ns * (1 + 1e-12))
-    rest = period_ns - whole * bin_ns
-    if rest > 1e-6 * bin_ns and whole < n_bins:
-        return np.append(np.arange(whole + 1) * bin_ns, period_ns)
-    return np.arange(min(whole, n_bins) + 1) * bin_ns
+    whole = int(period_ns / bin_ns + 1e-6)
+    edges = np.arange(whole + 1, dtype=np.float64) * bin_ns
+    if period_ns - whole * bin_ns > 1e-6 * bin_ns:
+        edges = np.append(edges, period_ns)
+    if len(edges) - 1 > n_bins:
+        raise InputError(
+            f"decay: its bins must cover the laser period of {period_ns:g} ns, got {n_bins} of {bin_ns:g} ns; "
+            "use more or wider bins"
+        )
+    return edges
 
 
 def unwrap(edges_ns: Floats, t0_ns: float, early_ns: float) -> tuple[int, Floats]:

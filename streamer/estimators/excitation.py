@@ -87,8 +87,8 @@ def locate_excitation(counts: NDArray[np.int64], bin_ns: float, period_ns: float
     sigma, tau, signal, base = np.exp(fit.values[1:])
     step = signal / tau
     before = base + step * math.exp(-period / tau) / -math.expm1(-period / tau)
-    # The curvature does not tell how well a jump is known that is sharper than the distance of photons: to 1/step out of
-    # the dark, to sqrt(26) before/step^2 on a background (Yao, Ann. Stat. 15, 1321, 1987).
+    # The curvature does not tell how well a jump is known that is sharper than the distance of photons: to 1/step out
+    # of the dark, to sqrt(26) before/step^2 on a background (Yao, Ann. Stat. 15, 1321, 1987).
     error = math.sqrt(max(fit.covariance[0, 0], 0.0) + ((step + 5 * before) / step**2) ** 2)
     if not error < min(period / 8, 2 * tau):
         return Excitation(None, None, None, "the rising edge is not sharp enough to be placed")
@@ -97,9 +97,10 @@ def locate_excitation(counts: NDArray[np.int64], bin_ns: float, period_ns: float
 
 @cache
 def _templates() -> tuple[NDArray[np.complex128], tuple[tuple[float, float], ...]]:
-    """Fourier transforms complex128[k, GRID/2 + 1] of log-likelihoods per photon of decays that begin at 0; (tau, share).
+    """Log-likelihoods per photon of wrapped exponential decays that begin at 0, Fourier transformed, and what they are.
 
-    A decay is exponential and wrapped; lifetimes are in periods and shares of signal over all photons.
+    Returns:
+        complex128[k, GRID/2 + 1]; for each, lifetime in periods and share of signal among all photons.
     """
     kinds = tuple((float(tau), share) for tau in DECAYS for share in SHARES)
     at = np.linspace(0, 1, GRID + 1)

@@ -1,4 +1,4 @@
-"""Lifetime of a decay as its mean arrival time after the excitation, corrected for background and for the laser period."""
+"""Lifetime of a decay as its mean arrival time after the excitation, corrected for background and laser period."""
 
 from __future__ import annotations
 
@@ -73,12 +73,14 @@ def state_lifetime(
     """One lifetime from the decays of several detectors, each with its own excitation time and background.
 
     The lifetime is found by the method of moments: that of a mono-exponential decay, wrapped at the laser period, whose
-    mean arrival time after the excitation, above a constant background, is the one measured. For any other decay it is
-    the *intensity-weighted* mean arrival time (sum a_i tau_i^2 / sum a_i tau_i, not the amplitude-weighted mean), as long
-    as the decay ends within the period; what comes later than 3 (strong background) to 8 lifetimes (none) is
-    extrapolated. The background is what the last part of the period holds above the decay's own tail there, unless it is
-    given. See `ArrivalMoments` for the equation. Time between excitation and detection that is lost to pile-up is not
-    corrected for: keep the rate below 5 % of the laser's.
+    mean arrival time after the excitation, above a constant background, is the one measured. The background is what the
+    last part of the period holds above the decay's own tail there, unless it is given. See `ArrivalMoments`.
+
+    For any other decay the value is the *intensity-weighted* mean arrival time (sum a_i tau_i^2 / sum a_i tau_i), as
+    far as the decay can be seen: from where it is lost in the background's noise on, it is continued as an exponential.
+    Two parts of 3 and 30 ns with equally many photons, 100 000 in all, 400 ns period, come out 1 % low at 1 %
+    background, 5 % at 30 %. A slow part that does not end within the period is taken for background. Early photons that
+    hide later ones (pile-up) are not corrected for: keep the rate below 5 % of the laser's.
 
     Args:
         counts: int64[n_det, n_bins], photons by nanotime.
@@ -120,7 +122,10 @@ def state_lifetime(
 
         guess, found = tau, crossing(z, tau, 1.3, least, most, 1e-5)
         if found is None:
-            return _none((), 0.0, photons, "the decay is flat over the laser period")
+            why = "the decay is flat over the laser period"
+            if z(tau) <= 0:
+                why = "the photons come no later than the excitation: scattered light, or t0_ns is wrong"
+            return _none((), 0.0, photons, why)
         tau = found
         signal, background = moments.amplitudes(tau, sigma_ns, known)
         ratio = float(signal.sum()) / tau / max(float(background.sum()), 1 / float(edges[-1]))

@@ -71,4 +71,5 @@ def poisson_fit(
         if converged:
             break
     information = (slopes / np.maximum(expected, 1e-12)) @ slopes.T + np.diag(weight)
-    return Fit(values, np.linalg.pinv(information, hermitian=True), -height, converged)
+    covariance = np.asarray(np.linalg.pinv(information, hermitian=True), np.float64)
+    return Fit(values, covariance, -height, converged)

@@ -4,8 +4,8 @@ The model of one segment's count, for states with mean counts m_1 < ... < m_n:
 
 * a *state*: Poisson with mean m_k;
 * a *bridge* between neighbouring states: the emitter switched inside the segment, at an instant that any part of it is
-  equally likely to hold, so the mean is uniform between m_k and m_{k+1}. Without bridges, the segments in which an emitter
-  switched are taken for states between the true ones;
+  equally likely to hold, so the mean is uniform between m_k and m_{k+1}. Without bridges, the segments in which an
+  emitter switched are taken for states between the true ones;
 * a *stray*: uniform over the levels in use, of small total weight. It keeps a few odd segments (a burst, a passing
   particle) from dragging a state after them.
 """
@@ -101,7 +101,7 @@ def component_levels(
 
 
 @kernel(FLOAT, INTS, INTS, INTS, FLOATS, FLOATS, FLOATS, INT)
-def maximise(
+def maximise(  # noqa: PLR0912
     segments: NDArray[np.int64],
     low: NDArray[np.int64],
     high: NDArray[np.int64],
@@ -112,8 +112,8 @@ def maximise(
 ) -> float:
     """Expectation-maximisation; `means` and `weights` are the start and become the result.
 
-    A state's mean is updated from its own share of the segments only. The bridges' ends hold a little more information on
-    it, but using it would not leave a closed form; the equation that is solved is unbiased without it.
+    A state's mean is updated from its own share of the segments only. The bridges' ends hold a little more information
+    on it, but using it would not leave a closed form; the equation that is solved is unbiased without it.
 
     Args:
         segments: int64[m], segments at each level.
@@ -153,9 +153,10 @@ def maximise(
         for k in range(2 * n):
             weights[k] = share[k] / total
         if weights[2 * n - 1] > most_stray:
-            rest = (1.0 - most_stray) / (1.0 - weights[2 * n - 1])
+            # Where no state reaches any level at all, the stray took everything: the others begin again as equals.
+            held = 1.0 - weights[2 * n - 1]
             for k in range(2 * n - 1):
-                weights[k] *= rest
+                weights[k] = (weights[k] / held if held > 0.0 else 1.0 / (2 * n - 1)) * (1.0 - most_stray)
             weights[2 * n - 1] = most_stray
         for k in range(n):
             if share[k] > 1e-9:
@@ -211,7 +212,7 @@ class Grouped:
         fit.likelihood = maximise(self.segments, self.low, self.high, fit.means, fit.weights, limits, steps)
 
     def fit(self, n: int) -> Components:
-        """Mixture of n states: the best of a few short runs, each from a parting of the levels into n groups, goes on."""
+        """Mixture of n states: the best of a few short runs goes on, each begun from n groups of levels."""
         runs = []
         partings = {part(2 * np.sqrt(self.middle + 0.375), self.segments.astype(float) ** power, n) for power in STARTS}
         for cuts in sorted(partings):
@@ -226,7 +227,7 @@ class Grouped:
 
 
 def level_counts(edges: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """First count of each level and one past its last; the open last level is taken as 2 % wide, like those before it."""
+    """First count of each level and one past its last; the open last level is taken as 2 % wide, as those before."""
     low, high = edges[:-1].copy(), edges[1:].copy()
     high[-1] = low[-1] + low[-1] // 50 + 1
     return low, high

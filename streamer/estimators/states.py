@@ -1,10 +1,11 @@
-"""States of an emitter from how long it spent at each intensity level: a Poisson mixture, its thresholds, their names."""
+"""States of an emitter from how long it spent at each intensity level: a Poisson mixture, thresholds and names."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from streamer.estimators.poisson_mixture import MOST_STRAY, Components, Grouped,
 
 LEAST_SEGMENTS = 20  # fewer cannot tell a second state from chance
 LEAST_WEIGHT = 0.01  # what holds less of the time is no state
+FEWEST = 5  # nor what holds fewer segments
 LEAST_APART = 3.0  # shot-noise sigmas between neighbouring states: 93 % of the segments fall on the right side
 BLINK_RATIO = 2.0  # drift and laser noise do not change a rate by so much; blinking does
 BLINK_APART = 2.0  # enough then: below it two equal Poisson peaks merge into one
@@ -105,9 +107,7 @@ def states_from_thresholds(
         InputError: the thresholds are not finite, above 0 and ascending.
     """
     cuts = [float(cut) for cut in thresholds_cps]
-    if not all(math.isfinite(cut) and cut > 0 for cut in cuts) or any(
-        b <= a for a, b in zip(cuts, cuts[1:], strict=False)
-    ):
+    if not all(math.isfinite(cut) and cut > 0 for cut in cuts) or any(b <= a for a, b in pairwise(cuts)):
         raise InputError(f"thresholds_cps: must be above 0 and ascending, got {cuts}; give counts/s from dim to bright")
     labels, lows, highs = names(len(cuts) + 1), [0.0, *cuts], [*cuts, None]
     if segments is None or edges is None:
@@ -163,10 +163,10 @@ def fit_mixture(
         return Mixture(none, none, none, 0.0, 0.0, bic, np.zeros(len(segments)), None, 0.0, False, "no segment yet")
     data, remark = Grouped.of(segments, edges), None
     if n_states is None and total < LEAST_SEGMENTS:
-        most, remark = 1, f"{total} segments: fewer than {LEAST_SEGMENTS} cannot tell states apart"
+        most, remark = 1, f"fewer than {LEAST_SEGMENTS} segments ({total}) cannot tell states apart"
     if most > len(data.segments):
         if n_states is not None:
-            remark = f"the segments lie at {len(data.segments)} levels: no more states can be told apart"
+            remark = f"only {len(data.segments)} of the levels hold segments: no more states can be told apart"
         most = len(data.segments)
     tried = [data.fit(n) for n in (range(1, most + 1) if n_states is None else [most])]
     for fit in tried:
@@ -191,14 +191,14 @@ def _objection(fit: Components, total: int) -> str | None:
     if n == 1:
         return None
     held, between = fit.weights[:n], fit.weights[n : 2 * n - 1]
-    if held.min() < max(LEAST_WEIGHT, 5 / total):
-        return f"one of them holds {100 * held.min():.2g} % of the segments"
     apart = 2 * np.diff(np.sqrt(fit.means + 0.375))
     blink = (fit.means[1:] >= BLINK_RATIO * fit.means[:-1]) & (apart >= BLINK_APART)
     if np.any(~blink & (apart < LEAST_APART)):
         return "neighbours differ by less than the shot noise of a segment allows to tell; longer bins would"
     if np.any(~blink & (between > np.minimum(held[1:], held[:-1]))):
         return "the rate wanders between neighbours more than it rests at them"
+    if held.min() < max(LEAST_WEIGHT, FEWEST / total):
+        return f"one of them holds {100 * held.min():.2g} % of the segments"
     return None
 
 
@@ -215,7 +215,7 @@ def _describe(
     held, bridges, stray = fit.weights[:n], fit.weights[n : 2 * n - 1], float(fit.weights[-1])
     shares = held + (np.append(bridges, 0.0) + np.append(0.0, bridges)) / 2
     expected = total * level_probability(fit, edges, int(np.flatnonzero(segments)[-1]))
-    free = n + np.count_nonzero(fit.weights > 0.5 / total) - 1
+    free = n + int(np.count_nonzero(fit.weights > 0.5 / total)) - 1
     p_value, misfit = goodness(segments, expected, free)
     fits = p_value is None or p_value >= P_REJECT or misfit < MISFIT
     if not fits:

@@ -65,6 +65,7 @@ class Sender(Owner):
         self._outbox = Outbox(max_bytes)
         self._link: Endpoint | None = None
         self._opened = float("-inf")
+        self._torn = False  # Ctrl-C came while a message was being handed over
         self._welcome: Welcome | None = None  # None while it greets
         self._end: Frames | None = None
         self._end_sent = False
@@ -162,6 +163,9 @@ class Sender(Owner):
         """Wait a slice of the time for the daemon, take in what it says, notice that it is gone, send what may go."""
         if self._link is None:
             raise ProtocolError(f"{self.address}: connect() comes before sending, and nothing after a refusal")
+        if self._torn:
+            self._torn = False
+            self._greet()  # half a message may lie on the old connection; on a new one all of it is sent again
         self._flush()
         link = self._link
         link.wait(timeout_s)
@@ -206,8 +210,12 @@ class Sender(Owner):
     def _flush(self) -> None:
         if self._welcome is None or self._link is None:
             return
-        for frames in self._outbox.unsent():
-            self._link.send(frames, copy=False)
-        if self._end is not None and not self._end_sent:
-            self._link.send(self._end)
-            self._end_sent = True
+        try:
+            for frames in self._outbox.unsent():
+                self._link.send(frames, copy=False)
+            if self._end is not None and not self._end_sent:
+                self._link.send(self._end)
+                self._end_sent = True
+        except KeyboardInterrupt:
+            self._torn = True
+            raise

@@ -140,10 +140,12 @@ def test_zero_delay_lies_inside_the_middle_bin(width: int, left: int, right: int
     assert layout.tau_ns()[3] == 0.0
 
 
-def test_t2_lags_are_the_nearest_pulse_a_tie_to_the_later_one() -> None:
+@pytest.mark.parametrize("period", [12.5, 12.0])
+def test_t2_lags_are_the_nearest_pulse_a_tie_to_the_later_one(period: float) -> None:
+    layout = replace(PULSED, period=period)
     for delay in range(-70, 71):
-        lags = pair_t2(PULSED, delay)["lags0"].sum(axis=(0, 2))
-        lag = int((2 * delay / 12.5 + 1) // 2)
+        lags = pair_t2(layout, delay)["lags0"].sum(axis=(0, 2))
+        lag = int((2 * delay / period + 1) // 2)
         assert lags.sum() == (abs(lag) <= 4)
         if abs(lag) <= 4:
             assert lags[lag + 4] == 1

@@ -12,7 +12,7 @@ import pytest
 
 from streamer.result import Axis, Result
 from viewer import style
-from viewer.qt import QtCore, QtGui
+from viewer.qt import QtCore, QtGui, QtWidgets
 from viewer.values import items
 from viewer.window import Window
 
@@ -178,6 +178,34 @@ def test_flid_puts_the_spot_where_it_belongs(window: Window, tell: Any) -> None:
     assert (rows[0] + 0.5) * height == pytest.approx(1100, abs=height)  # the level's lower edge
     assert (rows[-1] + 0.5) * height == pytest.approx(2300, abs=height)  # and its upper
     assert window.status.faults == ()
+
+
+def test_without_nanotimes_the_correlation_gets_the_room(window: Window, tell: Any, results: ModuleType) -> None:
+    tell(results.make(states=2))
+    before = window.g2.width()
+    tell(results.make(states=2, mode="T2", pulsed=False, run="run-2"))
+    assert window.g2.width() > 1.5 * before
+    tell(results.make(states=2, run="run-3"))
+    assert window.g2.width() == before
+
+
+def test_peaks_and_curve_stand_over_each_other(window: Window, tell: Any, results: ModuleType) -> None:
+    tell(results.make())
+    peaks, tau = window.g2.peaks, window.g2.tau
+    tau.view.setXRange(-10.6 * 400, 10.6 * 400, padding=0)
+    for lag in (-10, 0, 10):
+        places = [plot.view.mapViewToScene(QtCore.QPointF(x, 0)).x() for plot, x in ((peaks, lag), (tau, lag * 400))]
+        assert places[0] == pytest.approx(places[1], abs=1.5)
+
+
+def test_no_text_is_cut_off_in_the_usual_window(app: Any, window: Window, tell: Any, results: ModuleType) -> None:
+    tell(results.make(states=4, seconds=125, warnings=("a warning that is far too long for its line " * 5,)))
+    window.settle()
+    for label in window.findChildren(QtWidgets.QLabel):
+        if label.isVisible() and label.text() and not label.wordWrap():
+            assert label.width() >= label.sizeHint().width() - 1, label.text()
+    assert window.status._warning.text().endswith("…")
+    assert window.size() == QtCore.QSize(1400, 900)
 
 
 # -- odd data --------------------------------------------------------------------------------------------------------

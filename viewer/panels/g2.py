@@ -42,6 +42,7 @@ class G2Panel(Panel):
         self.peaks.getPlotItem().getAxis("bottom").setLabel("delay in laser pulses", color=style.FAINT)
         self.tau = Plot(("g²", "", 1.0), ("delay τ", "s", 1e-9))
         for plot in (self.peaks, self.tau):
+            plot.getPlotItem().getAxis("left").setWidth(46)  # the same for both, so that pulses stand over each other
             plot.level(1.0)
             self.body.addWidget(plot, 1)
         self.peaks.level(0.5)
@@ -138,9 +139,11 @@ class G2Panel(Panel):
         # A state with few pairs has huge single bins; the sum over all states says how high the axis should be.
         leading = values[result.rows.index("all")] if "all" in result.rows else values
         top = finite_max(leading) or finite_max(values)
-        self.tau.fit(
-            x=(float(tau[0]), float(tau[-1])) if tau.size > 1 else None, y=(0.0, nice_top(1.1 * max(top, 0.1)))
-        )
+        if tau.size > 1:  # as many pulses as the peaks above show, so that they stand over each other
+            period = known(result.values.get("period_ns")) if result.values.get("pulsed") is True else None
+            reach = np.inf if period is None else (LAGS + 0.6) * period
+            self.tau.fit(x=(max(float(tau[0]), -reach), min(float(tau[-1]), reach)))
+        self.tau.fit(y=(0.0, nice_top(1.1 * max(top, 0.1))))
         pair = items(result.values.get("pair")) or ["a", "b"]
         text = SIGN.format(a=pair[0], b=pair[-1])
         delay = known(result.values.get("delay_ns"))

@@ -28,7 +28,7 @@ class G2Table(QtWidgets.QWidget):
         self._rows: list[_Row] = []
         self.hidden: set[str] = set()  # states whose curves were clicked away, whichever row they are in
         self._heading: list[QtWidgets.QLabel] = []
-        for column, text in enumerate(("", "g²(0)", "interval", "by segments", "verdict")):
+        for column, text in enumerate(("", "g²(0)", "95 % interval", "by segments", "verdict")):
             label = QtWidgets.QLabel(text)
             label.setObjectName("faint")
             self._heading.append(label)
@@ -38,8 +38,9 @@ class G2Table(QtWidgets.QWidget):
         """Show per-row figures as "g2_peaks" gives them (name, g2_0, low, high, g2_0_segments, verdict, reason)."""
         while len(self._rows) < len(entries):
             self._rows.append(_Row(self, self._grid, len(self._rows) + 1))
-        for label in self._heading:
-            label.setVisible(bool(entries))
+        segments = any(known(entry.get("g2_0_segments")) is not None for entry in entries)
+        for column, label in enumerate(self._heading):
+            label.setVisible(bool(entries) and (column != 3 or segments))
         for index, row in enumerate(self._rows):
             row.show(entries[index] if index < len(entries) else None)
 
@@ -90,6 +91,7 @@ class _Row:
         _set(self._reason, str(reason or "no g²(0) yet"))
         _set(self._labels[0], "–" if value is None else figure(value))
         _set(self._labels[1], "" if low is None or high is None else f"{figure(low)} … {figure(high)}")
+        self._labels[2].setVisible(segments is not None)
         _set(self._labels[2], "" if segments is None else figure(segments))
         _set(self._labels[3], f'<span style="color:{VERDICT_COLORS.get(verdict, style.FAINT)}">{verdict}</span>')
         self._labels[3].setToolTip(str(reason or ""))

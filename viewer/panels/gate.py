@@ -136,7 +136,7 @@ class GatePanel(Panel):
 def _legend(result: Result) -> str:
     """g2(0) of each state at the gate."""
     chosen = {str(row.get("name")): known(row.get("g2_0")) for row in records(result.values.get("per_row"))}
-    lines = [key(name, figure(value) if (value := chosen.get(name)) is not None else "") for name in result.rows]
+    lines = [key(name, figure(value) if (value := chosen.get(name)) is not None else "–") for name in result.rows]
     return "<br>".join(lines)
 
 

@@ -38,7 +38,7 @@ class StatusPanel(Panel):
         self._chip = QtWidgets.QLabel()
         self._run = Line()
         self._health = Line()
-        self._warning = Line()
+        self._warning = Elided(style.WARN)
         first, second = QtWidgets.QHBoxLayout(), QtWidgets.QHBoxLayout()
         for row in (first, second):
             row.setSpacing(10)
@@ -128,12 +128,10 @@ class StatusPanel(Panel):
     def _show_warnings(self) -> None:
         lines = [*([self._note] if self._note else []), *(f"viewer: {line}" for line in self._faults), *self._warnings]
         if not lines:
-            self._warning.say("")
-            self._warning.setToolTip("")
+            self._warning.say("", "")
             return
         more = f"1 of {len(lines)}: " if len(lines) > 1 else ""
-        self._warning.say(f'<span style="color:{style.WARN}">⚠ {more}{html.escape(lines[0])}</span>')
-        self._warning.setToolTip("<br>".join(f"• {html.escape(line)}" for line in lines))
+        self._warning.say(f"⚠ {more}{lines[0]}", "<br>".join(f"• {html.escape(line)}" for line in lines))
 
 
 class Line(QtWidgets.QLabel):
@@ -158,6 +156,34 @@ class Line(QtWidgets.QLabel):
         document = QtGui.QTextDocument()
         document.setHtml(self.text())
         return document.toPlainText()
+
+
+class Elided(QtWidgets.QLabel):
+    """One line of plain text that ends in "…" where there is no more room."""
+
+    def __init__(self, color: str) -> None:
+        """An empty line."""
+        super().__init__()
+        self.plain = ""
+        self.setStyleSheet(f"color: {color};")
+        self.setTextFormat(QtCore.Qt.TextFormat.PlainText)
+        self.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed)
+
+    def say(self, plain: str, tooltip: str) -> None:
+        """Set text and tooltip."""
+        self.plain = plain
+        self.setToolTip(tooltip)
+        self._cut()
+
+    def resizeEvent(self, event: QtGui.QResizeEvent | None) -> None:
+        """Cut anew."""
+        super().resizeEvent(event)
+        self._cut()
+
+    def _cut(self) -> None:
+        fitting = self.fontMetrics().elidedText(self.plain, QtCore.Qt.TextElideMode.ElideRight, self.width())
+        if fitting != self.text():
+            self.setText(fitting)
 
 
 def run_line(values: Mapping[str, Any]) -> str:
@@ -206,7 +232,7 @@ def health_line(values: Mapping[str, Any]) -> str:
             f"{whole} received = " + " + ".join(f"{number} {html.escape(name)}" for name, number in shares.items())
         )
     speed = known(values.get("results_per_s"))
-    if speed:
+    if speed is not None and speed >= 0.5:
         parts.append(f"{speed:.0f} results/s")
     return _join(parts)
 

@@ -133,7 +133,8 @@ class TracePanel(Panel):
         top = max(finite_max(high), finite_max(cps), self.levels.highest_rate if not time.size else 0.0)
         if time.size:
             border = edges(time)
-            begin, end = min(float(border[0]), 0.0), float(border[-1])
+            begin, end = float(border[0]), float(border[-1])
+            begin = min(begin, 0.0) if begin < 0.05 * end else begin  # a run that was reset does not begin at zero
             if not result.provenance.get("final"):  # ahead of a growing run by up to 6 %, or every frame has a new axis
                 step = 2.0 ** np.floor(np.log2(max(end, 1e-9))) / 16
                 end = float(np.ceil(end / step) * step)

@@ -1,0 +1,50 @@
+"""Memory: what the analysing process holds after RSS_AT photons and at the end of a longer recording; run as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+RSS_AT = 10_000_000
+
+
+def growth(path: str) -> dict[str, int]:
+    """{"photons_early", "rss_early", "photons_late", "rss_late"} of a fresh process that counts `path`; bytes."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.memory", path], cwd=Path(__file__).parents[1], capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    found: dict[str, int] = json.loads(done.stdout)
+    return found
+
+
+def main(path: str) -> None:
+    """Count `path`, with Results made now and then as a daemon would, and print the figures as JSON."""
+    import psutil
+
+    from streamer.batch import looked_at
+    from streamer.config import Settings
+    from streamer.pipeline import Pipeline
+    from streamer.registry import open_source
+
+    process, settings = psutil.Process(), Settings()
+    source = looked_at(open_source(path), path, {}, settings)
+    pipeline = Pipeline(source.info, settings)
+    found: dict[str, int] = {}
+    for i, chunk in enumerate(source.chunks()):
+        pipeline.feed(chunk)
+        if i % 20 == 19:
+            pipeline.results()
+        photons = int(pipeline.received.sum())
+        if not found and photons >= RSS_AT:
+            found = {"photons_early": photons, "rss_early": process.memory_info().rss}
+    pipeline.finish(source.end())
+    pipeline.results()
+    found |= {"photons_late": int(pipeline.received.sum()), "rss_late": process.memory_info().rss}
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
