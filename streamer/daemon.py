@@ -54,7 +54,7 @@ class Daemon:
         self._id = uuid.uuid4().hex[:12]
         self._asked_to_stop: str | None = None
         self._published = 0.0
-        self._next_fresh = 0.0
+        self._next_slow = 0.0
         self._told = 0.0
         self._published_per_s = 0.0
         self._process = psutil.Process()
@@ -74,17 +74,22 @@ class Daemon:
     def step(self) -> None:
         """Take what has come, at most one publishing interval long, and publish when it is time."""
         interval = 1.0 / self.settings.results_per_s
-        wait = max(0.0, self._published + interval - time.monotonic())
+        news = self.run is not None and self.run.changed and self.run.pipeline.group.start is not None
+        # Without news there is nothing to wake up for but a sign of life; whatever comes in wakes the sockets.
+        due = self._published + interval if news else self._told + IDLE_S
+        wait = max(0.0, due - time.monotonic())
         for event in self.hub.poll(wait):
             self._handle(event)
         now = time.monotonic()
         if now - self._published >= interval:
             if self.run is not None and self.run.changed and self.run.pipeline.group.start is not None:
-                self.publish()
+                # What is quick goes out first: the age of a Result must not depend on what takes long.
+                self.publish(slow=False)
+                if now >= self._next_slow:
+                    self.publish()
             elif now - self._told >= IDLE_S:
                 self.hub.publish([self.status_result()])
                 self._told = now
-                self._published = now
 
     def close(self, reason: str) -> None:
         """End the run, if there is one, giving its source a moment to obey."""
@@ -217,7 +222,7 @@ class Daemon:
         pipeline = self.run.pipeline
         pipeline.cut = pipeline.cut.changed(request)
         if pipeline.group.start is not None:
-            results = self.publish()
+            results = self.publish(slow=False)
             if pipeline.end is not None:
                 self.summary = next(result.values for result in results if result.name == "summary")
         return {"cut": pipeline.cut.to_dict()}
@@ -261,23 +266,24 @@ class Daemon:
 
     # ---- publishing
 
-    def publish(self) -> list[Result]:
-        """Publish every Result of the run as it stands."""
+    def publish(self, *, slow: bool = True) -> list[Result]:
+        """Publish every Result of the run as it stands; without `slow`, what takes long may be of a moment ago."""
         run = self.run
         assert run is not None
         began = time.monotonic()
-        fresh = began >= self._next_fresh
-        results = [*run.pipeline.results(run.stopping, fresh=fresh), self.status_result()]
-        if fresh:
-            self._next_fresh = began + (time.monotonic() - began) / SLOW_SHARE
+        results = [*run.pipeline.results(run.stopping, fresh=slow), self.status_result()]
         provenance = {"run": run.id, "seq": self.seq}
         results = [replace(result, provenance=result.provenance | provenance) for result in results]
         self.seq += 1
         self.hub.publish(results)
         run.changed = False
-        if self._published:
-            self._published_per_s += 0.1 * (1.0 / max(began - self._published, 1e-3) - self._published_per_s)
-        self._published = self._told = began
+        if slow:
+            self._next_slow = began + (time.monotonic() - began) / SLOW_SHARE
+        else:
+            if self._published:
+                self._published_per_s += 0.1 * (1.0 / max(began - self._published, 1e-3) - self._published_per_s)
+            self._published = began
+        self._told = began
         return results
 
     def status_result(self) -> Result:

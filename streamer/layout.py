@@ -14,7 +14,7 @@ from streamer.errors import InputError
 from streamer.levels import LevelScale
 
 NANOTIME_BINS = 4096  # a decay needs no more; a finer card is counted in whole multiples of its resolution
-MEAN_BINS = 128  # of the mean nanotime in the FLID
+MEAN_BINS = 1024  # of the mean nanotime in the FLID over the period, of which a lifetime's spread is a small part
 GATE_BINS = 256
 GUARD_S = 0.5e-9  # photons this much before the excitation are early by jitter, not late by a period
 

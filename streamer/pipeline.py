@@ -122,7 +122,15 @@ class Pipeline:
     @property
     def warnings(self) -> list[str]:
         """What a user should know of stream, plan and end, one line each."""
-        return [*self.info.warnings, *self.plan.warnings, *(self.end.warnings if self.end else ())]
+        lines = [*self.info.warnings, *self.plan.warnings, *(self.end.warnings if self.end else ())]
+        if self.settings.channels is None:
+            late = [int(c) for c in np.flatnonzero(self.received) if c not in self.plan.layout.detectors]
+            lines += [
+                f"channel {c}: {self.received[c]} photons are not analysed, for there was none when it was looked; "
+                "set `channels`"
+                for c in late
+            ]
+        return lines
 
     def answers(self, *, fresh: bool = True) -> Answers:
         """Every number of the present cut, over all photons counted so far.

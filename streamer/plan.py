@@ -53,24 +53,31 @@ def make_plan(info: StreamInfo, settings: Settings) -> Plan:
     pairs = settings.pairs if settings.pairs is not None else ((pair,) if pair else ())
     if settings.pairs is not None and settings.channels is None:
         detectors = tuple(sorted({*detectors, *(channel for one in pairs for channel in one)}))
+    if not detectors and not info.look:
+        raise InputError(
+            "channels: the stream does not say which channels it has, and nobody looked; set `channels`, or "
+            "`look_photons` above 0"
+        )
+    if not detectors:
+        warnings.append("channels: no photon was found, so there is nothing to analyse")
     check_pairs(pairs, detectors)
     if len(detectors) == 1 and not pairs:
         warnings.append(f"g2: needs two detectors, only channel {detectors[0]} has photons; no g2")
 
-    period_ns = settings.period_ns or info.look.get("period_ns")
-    fine_s, period = units(info, period_ns)
-    delays, offer = _delays(info, settings, pairs, warnings)
-    t0 = _excitation(info, settings, detectors)
-    shifts, after = _shifts(info, delays, t0, detectors, fine_s, period)
-
+    fine_s, period = units(info, settings.period_ns or info.look.get("period_ns"))
     width_ns = settings.tau_bin_ns or (period * fine_s * 1e9 / PERIOD_PARTS if period else CW_BIN_NS)
     width = max(1, round(width_ns * 1e-9 / fine_s))
     if settings.tau_bin_ns is None:
         width |= 1  # odd, so that the middle bin is centred on zero
+    delays, offer = _delays(info, settings, pairs, width * fine_s * 1e9 / 2, warnings)
+    t0 = _excitation(info, settings, detectors)
+    shifts, after = _shifts(info, delays, t0, detectors, fine_s, period)
+    search_ns = 0.0 if settings.delays_ns != "auto" or info.look.get("delay") else settings.max_delay_ns
+    period_ns = period * fine_s * 1e9
     reach_ns = settings.tau_window_ns or (
-        max(settings.lags + 0.5, NEIGHBOURS + settings.max_delay_ns * 1e-9 / (period * fine_s)) * period * fine_s * 1e9
+        max((settings.lags + 0.5) * period_ns, search_ns + NEIGHBOURS * period_ns if search_ns else 0.0)
         if period
-        else max(CW_WINDOW_NS, 2 * settings.max_delay_ns)
+        else max(CW_WINDOW_NS, 2 * search_ns)
     )
     half = max(1, math.ceil(reach_ns * 1e-9 / fine_s / width))
     if 2 * half + 1 > MOST_TAU_BINS:
@@ -86,12 +93,11 @@ def make_plan(info: StreamInfo, settings: Settings) -> Plan:
         width, half, zero,
     )  # fmt: skip
     given = frozenset({*(settings.t0_ns or {}), *info.t0_ns})
-    search_ns = 0.0 if settings.delays_ns != "auto" or info.look.get("delay") else settings.max_delay_ns
     return Plan(layout, shifts, delays, offer, search_ns, after, given, tuple(warnings))
 
 
 def _delays(
-    info: StreamInfo, settings: Settings, pairs: tuple[tuple[int, int], ...], warnings: list[str]
+    info: StreamInfo, settings: Settings, pairs: tuple[tuple[int, int], ...], near_ns: float, warnings: list[str]
 ) -> tuple[dict[int, float], dict[str, float] | None]:
     """(delays to take out, offer): settings rule; "auto" takes what the first look found, at 5 sigma or not at all."""
     found = info.look.get("delay")
@@ -101,6 +107,8 @@ def _delays(
         return given, (None if given else offer)
     if offer is None or not pairs or list(pairs[0]) != info.look.get("pair"):
         return {}, offer
+    if abs(offer["delay_ns"]) < near_ns:
+        return {}, None  # the centre lies in the middle tau bin: there is nothing to take out
     warnings.append(
         f"delay: centre found at {offer['delay_ns']:+.3f} ns (channel {pairs[0][1]} against {pairs[0][0]}, "
         f"{offer['significance']:.1f} sigma after every candidate is paid for) and taken out; set delays_ns to fix it"
@@ -133,7 +141,7 @@ def _shifts(
     first excitation lies just
     behind the laser pulse, so that no decay is cut by the window's end and a pulse lag is a lag of excitations.
     """
-    if not any(delays.values()):
+    if not any(delays.values()) or not detectors:
         return {}, t0
     late = {channel: delays.get(channel, 0.0) * 1e-9 / fine_s for channel in detectors}
     latest = max(late.values())

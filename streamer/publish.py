@@ -14,6 +14,7 @@ from streamer.result import Axis, Result
 from streamer.summary import offered_delay, zero_values
 
 TRACE_POINTS = 2000
+FLID_BINS = 120
 
 
 def as_results(answers: Answers, tables: Tables, plan: Plan, gate_ns: float) -> list[Result]:
@@ -151,11 +152,21 @@ def gate(answers: Answers, correlation: Correlation, layout: Layout, gate_ns: fl
 
 
 def flid(table: NDArray[np.int64], layout: Layout) -> Result:
-    """Segments per level and mean nanotime, only as far up as there is anything."""
+    """Segments per level and mean nanotime, only where there is anything, in at most FLID_BINS bins of the mean."""
     seen = np.flatnonzero(table[:-1].any(axis=1))
     top = int(seen[-1]) + 1 if len(seen) else 1
+    means = np.flatnonzero(table[:top].any(axis=0))
+    first, last = (int(means[0]), int(means[-1]) + 1) if len(means) else (0, 1)
+    together = -(-(last - first) // FLID_BINS)
+    last = min(first + -(-(last - first) // together) * together, table.shape[1])
+    starts = np.arange(0, last - first, together)
+    axis = layout.mean_ns()[first:last]
+    counts = np.diff(np.append(starts, last - first))
     return Result(
         "flid", "map",
-        (Axis("rate", "counts/s", layout.scale.rates_cps()[:top]), Axis("mean nanotime", "ns", layout.mean_ns())),
-        {"segments": table[:top].copy()},
+        (
+            Axis("rate", "counts/s", layout.scale.rates_cps()[:top]),
+            Axis("mean nanotime", "ns", np.add.reduceat(axis, starts) / counts),
+        ),
+        {"segments": np.add.reduceat(table[:top, first:last], starts, axis=1)},
     )  # fmt: skip

@@ -51,14 +51,15 @@ class Run:
     stopping: str | None = None
     lost: str | None = None
     changed: bool = True
-    _received: deque[tuple[float, NDArray[np.int64]]] = field(default_factory=deque)
+    _received: deque[tuple[float, float, NDArray[np.int64]]] = field(default_factory=deque)
 
     def anew(self, settings: Settings) -> Run:
         """The same stream and cut with everything forgotten that was counted."""
         pipeline = Pipeline(self.pipeline.info, settings)
         pipeline.cut = self.pipeline.cut
         return replace(
-            self, pipeline=pipeline, id=new_id(), started=time.monotonic(), offset_s=self.pipeline.stream_s, changed=True,
+            self, pipeline=pipeline, id=new_id(), started=time.monotonic(), offset_s=self.pipeline.stream_s,
+            changed=True,
             _received=deque(),
         )  # fmt: skip
 
@@ -71,20 +72,25 @@ class Run:
             return "source lost"
         return "paused" if self.paused else "running"
 
-    def rates(self) -> NDArray[np.float64]:
-        """Photons per second of wall time by channel, float64[256], over the last RATE_S."""
+    def rates(self) -> tuple[float, NDArray[np.float64]]:
+        """(photons per second of the clock, counts per second of stream time by channel) over the last RATE_S.
+
+        The first is how fast the analysis goes, the second what the detectors saw; they differ when a recording is
+        replayed fast.
+        """
         now = time.monotonic()
-        self._received.append((now, self.pipeline.received.copy()))
+        self._received.append((now, self.pipeline.stream_s, self.pipeline.received.copy()))
         while len(self._received) > 2 and now - self._received[1][0] >= RATE_S:
             self._received.popleft()
-        (then, before), (_, present) = self._received[0], self._received[-1]
-        return (present - before) / np.float64(max(now - then, 1e-3))
+        (then, stream_then, before), (_, stream_now, present) = self._received[0], self._received[-1]
+        new = (present - before).astype(np.float64)
+        return float(new.sum()) / max(now - then, 1e-3), new / max(stream_now - stream_then, 1e-9)
 
     def status(self) -> dict[str, Any]:
         """How it stands, as plain JSON."""
         pipeline = self.pipeline
         info, end = pipeline.info, pipeline.end
-        rates = self.rates()
+        speed, rates = self.rates()
         running_live = info.live and end is None
         elapsed = time.monotonic() - self.started
         return {
@@ -96,9 +102,10 @@ class Run:
             "mode": info.mode,
             "stream_s": pipeline.stream_s,
             "counted_s": pipeline.counted_s,
+            "span_s": pipeline.stream_s - self.offset_s,
             "duration_s": info.duration_s,
             "photons": int(pipeline.received.sum()),
-            "photons_per_s": float(rates.sum()),
+            "photons_per_s": speed,
             "channel_rates": {str(c): float(rates[c]) for c in np.flatnonzero(pipeline.received)},
             "lag_s": elapsed - (pipeline.stream_s - self.offset_s) if running_live else 0.0,
             "lost_records": pipeline.lost + (end.lost_records if end else 0),

@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import combinations_with_replacement, product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -154,7 +155,7 @@ def test_an_accumulator_must_be_written() -> None:
         one.feed(chunk(0, 50, 1))
 
 
-def assert_same_state(got: dict[str, NDArray], expected: dict[str, NDArray]) -> None:  # type: ignore[type-arg]
+def assert_same_state(got: dict[str, NDArray[Any]], expected: dict[str, NDArray[Any]]) -> None:
     assert got.keys() == expected.keys()
     for key, array in expected.items():
         np.testing.assert_array_equal(got[key], array, err_msg=key)
@@ -264,10 +265,10 @@ def test_no_seam_pair_is_lost_where_gap_and_partitions_are_shorter_than_a_pair()
 def kept(one: Group, *, start: int, stop: int, n: int) -> int:
     """Feed a chunk whose photons are views of larger arrays; how many of those arrays are alive afterwards."""
     time = np.sort(np.random.default_rng(0).integers(start, stop, n))
-    arrays = [np.concatenate((time, time)), np.resize(np.array([0, 1], np.uint8), 2 * n)]
-    references = [weakref.ref(array) for array in arrays]
-    one.feed(Chunk(start, stop, arrays[0][:n], channel=arrays[1][:n]))
-    del arrays
+    times, channels = np.concatenate((time, time)), np.resize(np.array([0, 1], np.uint8), 2 * n)
+    references: list[Any] = [weakref.ref(times), weakref.ref(channels)]
+    one.feed(Chunk(start, stop, times[:n], channel=channels[:n]))
+    del times, channels
     gc.collect()
     return sum(reference() is not None for reference in references)
 

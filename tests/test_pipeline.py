@@ -201,3 +201,29 @@ def test_a_live_stream_s_displaced_centre_is_offered_and_not_applied(dot):
     else:
         assert summary["g2"]["offered_delay"] is None
     assert run(info, chunks, SETTINGS).answers().offer is None
+
+
+def test_a_stream_whose_channels_nobody_knows_is_refused_with_the_remedy():
+    with pytest.raises(InputError, match="look_photons"):
+        Pipeline(StreamInfo("T2", 1e-9), Settings())
+
+
+def test_a_look_that_found_no_photon_leaves_an_empty_run_not_an_error():
+    pipeline = run(StreamInfo("T2", 1e-9, look={"channels": {}, "pair": None}), [Chunk(0, 10**9)], Settings())
+    summary = pipeline.summary(pipeline.answers())
+    assert (summary["photons"], summary["g2"]["g2_0"]) == (0, None)
+    assert any("no photon" in line for line in summary["warnings"])
+
+
+def test_a_channel_that_was_not_there_at_the_look_is_named():
+    info = StreamInfo("T2", 1e-9, look={"channels": {"0": 5, "1": 5}, "pair": [0, 1]})
+    chunk = Chunk(0, 10**8, np.array([5, 6]), channel=np.array([0, 7], np.uint8))
+    pipeline = run(info, [chunk], Settings())
+    assert any(line.startswith("channel 7: 1 photons are not analysed") for line in pipeline.warnings)
+
+
+def test_a_centre_within_the_middle_bin_is_left_where_it_is(dot):
+    info, _, _ = dot
+    found = {"delay_ns": 0.4, "sigma": 9.0, "found": True, "candidates": 1, "reason": None}
+    plan = Pipeline(replace(info, look={"channels": {"0": 1, "1": 1}, "pair": [0, 1], "delay": found}), Settings()).plan
+    assert (plan.delays_ns, plan.shifts, plan.offer) == ({}, {}, None)

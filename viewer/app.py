@@ -112,7 +112,7 @@ class _Watch:
             return
         now = time.monotonic()
         over = self._snapshot is not None and now >= self._deadline
-        if over or ((self._snapshot is not None or self._close_on_end) and self._final(news, now)):
+        if over or ((self._snapshot is not None or self._close_on_end) and self._final(now)):
             if self._snapshot is not None and self.received:
                 self._window.settle()
                 try:
@@ -121,13 +121,13 @@ class _Watch:
                     self.fatal = str(error)
             self._window.close()
 
-    def _final(self, news: News, now: float) -> bool:
-        """Every name is final, or some are and nothing more came for a second."""
+    def _final(self, now: float) -> bool:
+        """Every name is final, or some have been for a second (a run without photons has a status only)."""
         final = [bool(result.provenance.get("final")) for result in self._window.results.values()]
         if not any(final):
             self._settled = None
             return False
-        if self._settled is None or news.results:
+        if self._settled is None:  # not put off by later news: an ended daemon goes on telling its status
             self._settled = now + SETTLE_S
         named = self._window.results.keys() >= {"status", "trace", "summary"}
         return (all(final) and named) or now >= self._settled

@@ -60,9 +60,10 @@ class Coincidences(Accumulator):
 
 
 # The search has no branch that depends on the photons, which would be guessed wrong every few photons: per run of
-# photons, one list of those that have a neighbour 1, 2, 3 ... photons back within the window, and of these one list of
-# real pairs, each filled by writing always and advancing by 0 or 1. Dividing by a bin width w is multiplying (n + 1/2)
-# by 1/w, exact for integers n below 2**50.
+# photons, one list of those that have a neighbour 1, 2, 3 ... photons back within the window, of these one list of
+# real pairs, and of these the places in the tables, each filled by writing always and advancing by 0 or 1. Adding comes
+# last, in a loop so short that the processor fetches many places at once: they seldom lie in its fastest memory.
+# Dividing by a bin width w is multiplying (n + 1/2) by 1/w, exact for integers n below 2**50.
 RUN = 4096
 
 
@@ -74,8 +75,11 @@ def _add_t3(time, nanotime, channel, offsets, level, pulse_offsets, sizes, lags,
     per_width, per_gate = 1.0 / width, 1.0 / sizes[4]
     k_max, low, span = lags.shape[1] // 2, -(tau.shape[1] // 2) * width - width // 2, tau.shape[1] * width
     mixed, last_gate = np.uint64(tau.shape[0] - 1), np.uint64(lags.shape[2] - 1)
-    one = np.uint64(1)
+    one, taus, gates = np.uint64(1), np.uint64(tau.shape[1]), last_gate + np.uint64(1)
+    lag_gates = np.uint64(lags.shape[1]) * gates
+    all_lags, all_taus = lags.ravel(), tau.ravel()
     near, pair = np.empty(RUN, np.uint64), np.empty(RUN, np.uint64)
+    lag_at, tau_at = np.empty(RUN, np.uint64), np.empty(RUN, np.uint64)
     for s in range(len(level)):
         row, own = np.uint64(level[s]), np.uint64(offsets[s])
         for begin in range(max(offsets[s], 1), offsets[s + 1], RUN):
@@ -95,6 +99,7 @@ def _add_t3(time, nanotime, channel, offsets, level, pulse_offsets, sizes, lags,
                     near[n_near] = i
                     if j > 0:
                         n_near += np.uint64(time[i] - time[j - one] <= window)
+                n_lags, n_taus = np.uint64(0), np.uint64(0)
                 for q in range(n_pairs):
                     i = pair[q]
                     j = i - back
@@ -105,15 +110,19 @@ def _add_t3(time, nanotime, channel, offsets, level, pulse_offsets, sizes, lags,
                     na, nb = (nj, ni) if forward else (ni, nj)
                     r = row if j >= own else mixed
                     difference = pulse_offsets[np.uint64(k + window)] + nb - na - low
-                    if 0 <= difference < span:
-                        tau[r, np.uint64((difference + 0.5) * per_width)] += 1
-                    if apart <= k_max:
-                        na -= zero_a
-                        nb -= zero_b
-                        na = na + period if na < 0 else (na - period if na >= period else na)
-                        nb = nb + period if nb < 0 else (nb - period if nb >= period else nb)
-                        early = np.uint64((max(min(na, nb), 0) + 0.5) * per_gate)
-                        lags[r, np.uint64(k + k_max), min(early, last_gate)] += 1
+                    tau_at[n_taus] = r * taus + np.uint64(np.int64((difference + 0.5) * per_width))
+                    n_taus += np.uint64((0 <= difference) & (difference < span))
+                    na -= zero_a
+                    nb -= zero_b
+                    na = na + period if na < 0 else (na - period if na >= period else na)
+                    nb = nb + period if nb < 0 else (nb - period if nb >= period else nb)
+                    early = np.uint64((max(min(na, nb), 0) + 0.5) * per_gate)
+                    lag_at[n_lags] = r * lag_gates + np.uint64(k + k_max) * gates + min(early, last_gate)
+                    n_lags += np.uint64(apart <= k_max)
+                for q in range(n_taus):
+                    all_taus[tau_at[q]] += 1
+                for q in range(n_lags):
+                    all_lags[lag_at[q]] += 1
                 back += one
     return 0
 

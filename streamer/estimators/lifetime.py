@@ -143,8 +143,6 @@ def state_lifetime(
         return _none(
             per_bin, total, photons, f"{total:.0f} photons above the background: fewer than {LEAST_SIGNAL:.0f}"
         )
-    if error > tau:
-        return _none(per_bin, total, photons, "decay and background cannot be told apart within the laser period")
 
     def far(trial: float) -> float:
         score, variance = moments.score(trial, sigma_ns, known)
@@ -153,6 +151,8 @@ def state_lifetime(
     factor, within = 1 + CONFIDENCE * error / tau, 0.003 * error / tau
     low = crossing(lambda trial: far(trial) - CONFIDENCE, tau, factor, least, most, within)
     high = crossing(lambda trial: far(trial) + CONFIDENCE, tau, factor, least, most, within)
+    if error > tau or (low is None and high is None):
+        return _none(per_bin, total, photons, "decay and background cannot be told apart within the laser period")
     return Lifetime(tau, error, low or 0.0, high, per_bin, total, photons, None)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy.integrate import quad
@@ -48,9 +50,7 @@ def test_integral_equals_that_of_the_wrapped_density(tau, sigma, period):
 
     x = np.array([-1.3, -0.1, 0.0, 0.15, 1.0, 5.0, period - 1.5])
     total = cumulative(x, tau, sigma, period)
-    expected = [
-        quad(density, a, b, points=[0.0] if a < 0 < b else None, limit=200)[0] for a, b in zip(x, x[1:], strict=False)
-    ]
+    expected = [quad(density, a, b, points=[0.0] if a < 0 < b else None, limit=200)[0] for a, b in pairwise(x)]
     np.testing.assert_allclose(np.diff(total), expected, rtol=1e-6, atol=1e-9)
     ends = cumulative(np.array([-1.5, period - 1.5]), tau, sigma, period)
     assert ends[1] - ends[0] == pytest.approx(1, abs=1e-6)

@@ -40,7 +40,8 @@ def test_bias_is_within_the_error_at_many_photons(decay, tau, period, sigma, wid
     assert nothing == 0
     assert abs(found[:, 1].mean()) < 1.6  # of 6: 0.4 standard errors, and what coarse bins hide of a sharp edge
     assert abs(found[:, 0]).max() < 0.1
-    assert found[:, 2].mean() == pytest.approx(sigma, abs=0.4 * sigma)
+    if width < 2 * sigma:  # wider bins do not show it
+        assert found[:, 2].mean() == pytest.approx(sigma, rel=0.2)
 
 
 @pytest.mark.slow

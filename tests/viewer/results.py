@@ -289,6 +289,7 @@ def _status(seconds: float, photons: int, mode: str, final: bool, lost: bool, wa
         "lag_s": 0.012,
         "lost_records": 1200 if lost else 0,
         "gaps": 2 if lost else 0,
+        "span_s": seconds,
         "live_s": seconds * (0.985 if lost else 1.0),
         "memory_bytes": 312_000_000,
         "warnings": list(warnings),

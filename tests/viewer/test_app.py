@@ -98,6 +98,13 @@ def test_snapshot_of_an_ended_run_for_a_late_viewer(app: Any, tmp_path: Path, re
     assert (tmp_path / "b.png").stat().st_size > 10_000
 
 
+def test_an_ended_run_that_has_only_a_status_is_drawn(app: Any, tmp_path: Path, results: ModuleType) -> None:
+    status = {"status": results.make(final=True)["status"]}
+    with Publisher([status] * 1000) as publisher:  # told again and again
+        assert viewer_app.run(publisher.address, snapshot=tmp_path / "a.png", deadline_s=1e6) == 0
+    assert (tmp_path / "a.png").stat().st_size > 10_000
+
+
 def test_without_a_result_there_is_no_picture(app: Any, tmp_path: Path, capsys: Any) -> None:
     with Publisher([]) as publisher:
         assert viewer_app.run(publisher.address, snapshot=tmp_path / "none.png", deadline_s=0.3) == 1

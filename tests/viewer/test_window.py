@@ -196,3 +196,25 @@ def daemon_pause(app: Any) -> None:
     loop = QtCore.QEventLoop()
     QtCore.QTimer.singleShot(5, loop.quit)
     loop.exec()
+
+
+def test_many_runs_and_states_leave_nothing_behind(window: Window, tell: Any, app: Any, results: ModuleType) -> None:
+    from viewer.qt import QtCore
+
+    plots = [
+        window.trace.plot,
+        window.trace.levels,
+        window.decay.plot,
+        window.g2.tau,
+        window.gate.plot,
+        window.flid.plot,
+    ]
+    frames = [results.make(seconds=5, states=1 + n % 4, run=f"run-{n // 2}") for n in range(8)]
+    items = set()
+    for number in range(32):
+        tell(frames[number % 8])
+        app.sendPostedEvents(None, QtCore.QEvent.Type.DeferredDelete)
+        if number % 8 == 7 and number > 8:
+            items.add(tuple(len(plot.scene().items()) for plot in plots))
+    assert len(items) == 1
+    assert window.status.faults == ()

@@ -217,7 +217,7 @@ def health_line(values: Mapping[str, Any]) -> str:
         parts.append(_warm(f"lost {style.count(lost)} records" if lost else "nothing lost", lost > 0))
     if gaps is not None:
         parts.append(_warm(f"{gaps:.0f} gap{'' if gaps == 1 else 's'}", gaps > 0))
-    live, stream = known(values.get("live_s")), known(values.get("stream_s"))
+    live, stream = known(values.get("live_s")), known(values.get("span_s"))
     if live is not None:
         share = f" ({100 * live / stream:.1f} %)" if stream else ""
         parts.append(f"live time {style.duration(live)}{share}")
