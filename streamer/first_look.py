@@ -114,7 +114,7 @@ def _first_photons(chunks: Iterator[Chunk], photons: int) -> tuple[list[Chunk], 
 def _group(
     info: StreamInfo, present: list[int], pair: tuple[int, int] | None, period_ns: float | None, max_delay_ns: float
 ) -> Group:
-    """What counts decays, and pairs over every delay asked for and its neighbours, in bins as fine as FINE_BINS allow."""
+    """What counts decays, and pairs over every delay asked for and its neighbours, in at most FINE_BINS bins a side."""
     reach_ns = max(REACH_NS, max_delay_ns + NEIGHBOURS * period_ns if period_ns else 2 * max_delay_ns)
     fine_s = info.resolution_s if info.mode == "T3" else info.tick_s
     width = max(1, math.ceil(reach_ns * 1e-9 / fine_s / FINE_BINS)) | 1

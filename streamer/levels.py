@@ -64,6 +64,8 @@ class LevelScale:
         the name: it goes to the row `mixed` (number `n`).
         """
         full = lengths == self.ticks
+        if full.all():
+            return (np.searchsorted(self.edges, counts, side="right") - 1).astype(np.int16)
         scaled = np.where(full, counts, np.rint(counts * (self.ticks / np.maximum(lengths, 1))).astype(np.int64))
         level = (np.searchsorted(self.edges, scaled, side="right") - 1).astype(np.int16)
         level[2 * lengths < self.ticks] = self.n

@@ -68,7 +68,8 @@ def print_summary(summary: dict[str, Any], truth: dict[str, Any] | None = None) 
         if state["lifetime_error_ns"] is not None:
             lifetime += f" ± {number(state['lifetime_error_ns'], digits=2)}"
         row = [
-            state["name"], "-" if state["rate_cps"] is None else f"{state['rate_cps']:,.0f}", number(state["time_s"], "s"), f"{state['photons']:,}", lifetime,
+            state["name"], "-" if state["rate_cps"] is None else f"{state['rate_cps']:,.0f}", number(state["time_s"],
+            "s"), f"{state['photons']:,}", lifetime,
             number(state["one_over_e_ns"], "ns"), interval(state), state["verdict"] or "-",
         ]  # fmt: skip
         true = known.get(state["name"], {})

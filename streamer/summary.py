@@ -8,7 +8,8 @@ from streamer.answers import Answers, Correlation, plain
 from streamer.estimators.g2 import PulsedG2
 from streamer.plan import Plan
 
-# Share of segments with a switch above which a user should know: at 1 % a state's lifetime is off by some per cent of the
+# Share of segments with a switch above which a user should know: at 1 % a state's lifetime is off by some per cent of
+# the
 # difference to its neighbours'.
 SWITCHING = 0.01
 
@@ -53,8 +54,8 @@ def g2_values(answers: Answers, plan: Plan) -> tuple[dict[str, Any], list[str]]:
     offer = offered_delay(answers, plan)
     if offer is not None:
         warnings.append(
-            f"g2: the centre seems to lie at {offer['delay_ns']:+.3f} ns ({offer['significance']:.1f} sigma) and was not moved; "
-            f"set delays_ns = {{{b} = {offer['delay_ns']:.3f}}} to take it out"
+            f"g2: the centre seems to lie at {offer['delay_ns']:+.3f} ns ({offer['significance']:.1f} sigma) and was "
+            f"not moved; set delays_ns = {{{b} = {offer['delay_ns']:.3f}}} to take it out"
         )
     return {
         "pair": [a, b],
@@ -99,8 +100,8 @@ def state_values(answers: Answers) -> tuple[list[dict[str, Any]], list[str]]:
         warnings.append("lifetime: T2 has no nanotime; no lifetime")
     if answers.mixture is not None and answers.mixture.fits and answers.mixture.switching > SWITCHING:
         warnings.append(
-            f"states: the emitter switched within {100 * answers.mixture.switching:.1f} % of the segments; their photons are "
-            "filed under a state in between and bias its lifetime and g2; shorter bins would do less so"
+            f"states: the emitter switched within {100 * answers.mixture.switching:.1f} % of the segments; their "
+            "photons are filed under a state in between and bias its lifetime and g2; shorter bins would do less so"
         )
     if answers.mixture is not None and answers.mixture.reason:
         warnings.append(f"states: {answers.mixture.reason}")

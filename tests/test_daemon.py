@@ -51,6 +51,11 @@ def receive(subscriber, name, accept=lambda result: True):
     raise AssertionError(f"no {name} within {DEADLINE_S} s")
 
 
+def send_all(source, chunks, timeout_s):
+    for chunk in chunks:
+        source.send(chunk, timeout_s)
+
+
 def is_final(result):
     return result.provenance["final"]
 
@@ -107,8 +112,7 @@ def test_pause_holds_photons_back_and_loses_none(dot):
         source.send(chunks[0], DEADLINE_S)
         assert control.ask({"do": "pause"})["ok"]
         with pytest.raises(TimeoutError, match="no credit"):
-            for chunk in chunks[1:]:
-                source.send(chunk, 0.5)
+            send_all(source, chunks[1:], 0.5)
         status = control.ask({"do": "status"})["status"]
         assert status["state"] == "paused"
         assert control.ask({"do": "resume"})["ok"]
@@ -163,9 +167,9 @@ def test_a_source_that_goes_back_in_time_ends_its_run_and_nothing_counted_is_los
 
 def test_a_stream_that_contradicts_the_settings_is_refused_with_the_reason():
     info = StreamInfo("T2", 1e-9, channels=(0, 1))
-    with running(Settings(pairs=((3, 3),))) as (_, address), Sender(address, info) as source:
-        with pytest.raises(Refused, match="pairs"):
-            source.connect(DEADLINE_S)
+    wrong = Settings(pairs=((3, 3),))
+    with running(wrong) as (_, address), Sender(address, info) as source, pytest.raises(Refused, match="pairs"):
+        source.connect(DEADLINE_S)
 
 
 def test_stopping_the_daemon_saves_what_was_counted(dot):

@@ -166,7 +166,7 @@ def test_pairs_that_are_no_pairs_are_refused():
 
 
 def test_a_delay_that_was_only_offered_is_not_applied(dot):
-    info, chunks, _ = dot
+    info, _, _ = dot
     found = {"delay_ns": 7.4, "sigma": 9.0, "found": True, "candidates": 1, "reason": None}
     look = {"channels": {"0": 1, "1": 1}, "pair": [0, 1], "delay": found}
     auto = Pipeline(replace(info, look=look), Settings())

@@ -1,4 +1,4 @@
-"""Real recordings through the whole engine: reference counts, g2 against a naive oracle and against another program's histograms."""
+"""Real recordings through the whole engine: reference counts, g2 against an oracle and another program's result."""
 
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ def photons(name):
 
 
 def naive_differences(fine, reach):
-    """All differences fine(b) - fine(a) within +-reach, pair by pair: for every a the slice of b's that can be near, nothing else."""
+    """All differences b - a within +-reach: for every a the slice of b's that can be near, nothing else."""
     a, b = fine
     low = np.searchsorted(b, a - reach)
     high = np.searchsorted(b, a + reach, side="right")

@@ -18,9 +18,14 @@ def test_names_and_paths(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("make", "word"), [(lambda p: p, "folder"), (lambda p: p / "none", "cannot be read"), (lambda p: _write(p, b""), "empty"),
-                       (lambda p: _write(p, b"hello world"), "b'hello wo'")],
-)  # fmt: skip
+    ("make", "word"),
+    [
+        (lambda p: p, "folder"),
+        (lambda p: p / "none", "cannot be read"),
+        (lambda p: _write(p, b""), "empty"),
+        (lambda p: _write(p, b"hello world"), "b'hello wo'"),
+    ],
+)
 def test_what_is_no_recording_is_said_in_one_line(tmp_path, make, word):
     with pytest.raises(InputError, match=word) as error:
         open_source(str(make(tmp_path)))

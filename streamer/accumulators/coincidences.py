@@ -24,6 +24,18 @@ class Coincidences(Accumulator):
     name = "coincidences"
     pairs = True
 
+    def __init__(self, layout: Layout) -> None:
+        super().__init__(layout)
+        self._sizes = [np.array(self._sizes_of(a, b), np.int64) for a, b in layout.pairs]
+
+    def _sizes_of(self, a: int, b: int) -> list[int]:
+        """`sizes` of the kernels below."""
+        layout = self.layout
+        if layout.mode != "T3":
+            return [a, b, layout.window, layout.tau_width]
+        zero = [layout.zero[layout.detector_of[channel]] - layout.guard for channel in (a, b)]
+        return [a, b, layout.window, layout.tau_width, layout.gate_width, round(layout.period), *zero]
+
     @staticmethod
     def needs(layout: Layout) -> bool:
         """With one detector there is no pair."""
@@ -42,21 +54,15 @@ class Coincidences(Accumulator):
     def count(self, block: Block) -> None:
         """Add every pair whose later photon is new."""
         layout = self.layout
-        for p, (a, b) in enumerate(layout.pairs):
+        for p, sizes in enumerate(self._sizes):
             lags, tau = self.tables[f"lags{p}"], self.tables[f"tau{p}"]
             if layout.mode == "T3":
-                zero = [layout.zero[layout.detector_of[channel]] - layout.guard for channel in (a, b)]
-                sizes = [a, b, layout.window, layout.tau_width, layout.gate_width, round(layout.period), *zero]
                 _add_t3(
                     block.time, block.nanotime, block.channel, block.offsets, block.level, layout.pulse_offsets,
-                    np.array(sizes, np.int64), lags, tau,
+                    sizes, lags, tau,
                 )  # fmt: skip
             else:
-                sizes = [a, b, layout.window, layout.tau_width]
-                _add_t2(
-                    block.time, block.channel, block.offsets, block.level, layout.period,
-                    np.array(sizes, np.int64), lags, tau,
-                )  # fmt: skip
+                _add_t2(block.time, block.channel, block.offsets, block.level, layout.period, sizes, lags, tau)
 
 
 # The search has no branch that depends on the photons, which would be guessed wrong every few photons: per run of

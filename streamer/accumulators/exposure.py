@@ -28,6 +28,11 @@ class Exposure(Accumulator):
 
     name = "exposure"
 
+    def __init__(self, layout: Layout) -> None:
+        super().__init__(layout)
+        columns = [[layout.detector_of[channel] for channel in pair] for pair in layout.pairs]
+        self._columns = np.array(columns, np.int64).reshape(-1, 2)
+
     @staticmethod
     def shapes(layout: Layout) -> dict[str, tuple[int, ...]]:
         """See the class."""
@@ -40,49 +45,36 @@ class Exposure(Accumulator):
 
     def count(self, block: Block) -> None:
         """Add whole segments."""
-        ticks = self.layout.scale.ticks
-        length = block.stop - block.start
-        _add_time(length, block.level, ticks, self.tables["time"])
-        counts = block.counts
-        np.add.at(self.tables["photons"], block.level, counts[:, : block.n_detectors])
-        for p, (a, b) in enumerate(self.layout.pairs):
-            na, nb = (counts[:, block.detector_of[channel]] for channel in (a, b))
-            _add_products(
-                np.ascontiguousarray(na),
-                np.ascontiguousarray(nb),
-                length,
-                block.level,
-                ticks,
-                p,
-                self.tables["products"],
-            )
+        length, tables = block.stop - block.start, self.tables
+        _add(
+            block.counts, length, block.level, self.layout.scale.ticks, self._columns,
+            tables["time"], tables["photons"], tables["products"],
+        )  # fmt: skip
 
 
-@kernel(INT, INTS, LEVELS, INT, TABLE2)
-def _add_time(length, level, ticks, table):  # type: ignore[no-untyped-def]
-    """Ticks, segments and nominal segments per level."""
+@kernel(INT, TABLE2, INTS, LEVELS, INT, TABLE2, TABLE2, TABLE2, TABLE3)
+def _add(counts, length, level, ticks, columns, time, photons, products):  # type: ignore[no-untyped-def]
+    """Ticks, segments, nominal segments and photons per level; expected accidental pairs per level, in fixed point.
+
+    columns[pairs, 2]: where in `counts` the two detectors of a pair are.
+    """
     for s in range(len(level)):
-        row = level[s]
-        table[row, 0] += length[s]
-        table[row, 1] += 1
-        if length[s] == ticks:
-            table[row, 2] += 1
-    return 0
-
-
-@kernel(INT, INTS, INTS, INTS, LEVELS, INT, INT, TABLE3)
-def _add_products(na, nb, length, level, ticks, pair, table):  # type: ignore[no-untyped-def]
-    """Expected accidental pairs per level, in fixed point."""
-    for s in range(len(level)):
-        both = na[s] * nb[s]
-        if both:
-            if length[s] == ticks:
-                first = both * FIXED
-                second = first
-            else:
-                ratio = ticks / length[s]
-                first = np.int64(min(np.rint(both * FIXED * ratio), MOST))
-                second = np.int64(min(np.rint(both * FIXED * ratio * ratio), MOST))
-            table[level[s], pair, 0] += first
-            table[level[s], pair, 1] += second
+        row, nominal = level[s], length[s] == ticks
+        time[row, 0] += length[s]
+        time[row, 1] += 1
+        time[row, 2] += nominal
+        for d in range(photons.shape[1]):
+            photons[row, d] += counts[s, d]
+        for p in range(len(columns)):
+            both = counts[s, columns[p, 0]] * counts[s, columns[p, 1]]
+            if both:
+                if nominal:
+                    first = both * FIXED
+                    second = first
+                else:
+                    ratio = ticks / length[s]
+                    first = np.int64(min(np.rint(both * FIXED * ratio), MOST))
+                    second = np.int64(min(np.rint(both * FIXED * ratio * ratio), MOST))
+                products[row, p, 0] += first
+                products[row, p, 1] += second
     return 0

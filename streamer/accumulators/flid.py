@@ -18,6 +18,11 @@ class Flid(Accumulator):
 
     name = "flid"
 
+    def __init__(self, layout: Layout) -> None:
+        super().__init__(layout)
+        self._shift = layout.guard - np.array(layout.zero, np.int64)
+        self._sizes = np.array([round(layout.period), layout.mean_width], np.int64)
+
     @staticmethod
     def needs(layout: Layout) -> bool:
         """T2 has no nanotime."""
@@ -30,10 +35,9 @@ class Flid(Accumulator):
 
     def count(self, block: Block) -> None:
         """Add one per segment that has a photon."""
-        shift = self.layout.guard - np.array(self.layout.zero, np.int64)
         _add(
-            block.nanotime, block.channel, block.offsets, block.level, block.detectors, shift,
-            np.array([round(self.layout.period), self.layout.mean_width]), self.tables["segments"],
+            block.nanotime, block.channel, block.offsets, block.level, block.detectors, self._shift, self._sizes,
+            self.tables["segments"],
         )  # fmt: skip
 
 

@@ -37,9 +37,9 @@ class Sequence(Accumulator):
 
     def count(self, block: Block) -> None:
         """Append the block's segments."""
-        lines = np.column_stack(
-            (block.start, block.stop, block.level.astype(np.int64), block.counts[:, : block.n_detectors])
-        )
+        lines = np.empty((len(block.level), self._lines.shape[1]), np.int64)
+        lines[:, 0], lines[:, 1], lines[:, 2] = block.start, block.stop, block.level
+        lines[:, 3:] = block.counts[:, : block.n_detectors]
         self.add({"segments": lines})
 
     def add(self, later: dict[str, NDArray[np.int64]], sign: int = 1) -> None:
