@@ -7,7 +7,7 @@ from streamer.config import Settings
 HEAD = """# Settings of a run
 
 A TOML file, given as `--config run.toml` to `serve`, `send`, `replay` or `batch`; a wrong key or value is refused in
-one line that names file, key, rule and value. Every setting has a default that suits a pulsed HBT measurement of a single
+one line that names file, key, rule and value. Every setting has a default that suits a pulsed HBT measurement of one
 emitter. `serve` and `send` should get the same file: the settings `pairs`, `channels`, `period_ns`, `max_delay_ns` and
 `look_photons` also steer the first look that `send` takes at a recording.
 

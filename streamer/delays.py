@@ -53,8 +53,8 @@ class Delays:
             np.add(chunk.time, self.shift[chunk.channel], out=moved.time)
         moved.channel[:] = chunk.channel
         both = joined([self.held, moved])
-        if both is self.held:
-            both = both.owned()
+        if both is self.held or both is NONE:
+            both = both.owned()  # sorting is done in place, which neither of these may be
         _sort(*both)
         cut = int(np.searchsorted(both.time, chunk.stop))
         self.held, self.position = both.part(cut).owned(), chunk.stop

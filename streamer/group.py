@@ -41,6 +41,8 @@ class Photons(NamedTuple):
 
 
 NONE = Photons(np.empty(0, np.int64), np.empty(0, np.uint16), np.empty(0, np.uint8))
+for _array in NONE:
+    _array.flags.writeable = False  # shared by all
 
 
 def joined(parts: Sequence[Photons]) -> Photons:

@@ -335,6 +335,28 @@ def test_a_daemon_may_die_between_end_and_totals(background: Callable[..., Futur
         assert done.result(LONG)[0] == {"received": 1}
 
 
+def test_last_words_are_heard_though_the_daemon_is_gone_at_once(
+    hub: Desk, background: Callable[..., Future[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Sender(hub.address, T2) as sender:
+        connected = background(sender.connect, LONG)
+        peer = hub.accept().peer
+        connected.result(LONG)
+        broken = Endpoint.broken
+
+        def after_the_last_words(endpoint: Endpoint) -> bool:
+            hub.until(EndIn)
+            hub.totals(peer, {"received": 0})
+            hub.close()
+            assert endpoint._monitor is not None
+            assert endpoint._monitor.poll(LONG * 1000)
+            monkeypatch.undo()
+            return broken(endpoint)
+
+        monkeypatch.setattr(Endpoint, "broken", after_the_last_words)
+        assert sender.end(StreamEnd("end of file"), LONG) == {"received": 0}
+
+
 def test_a_daemon_that_lost_its_memory_cannot_go_on(background: Callable[..., Future[Any]]) -> None:
     with Desk() as hub:
         address = hub.address
@@ -373,12 +395,12 @@ def test_ctrl_c_in_the_middle_of_a_message_does_not_break_the_stream(
         hub.accept()
         connected.result(LONG)
         sender.send(chunk(0))
+        assert hub.until(ChunkIn).seq == 0
         with monkeypatch.context() as patch:
             patch.setattr(Endpoint, "send", half)
             with pytest.raises(KeyboardInterrupt):
                 sender.send(chunk(1))
         ended = background(sender.end, StreamEnd("interrupted"), LONG)
-        assert hub.until(ChunkIn).seq == 0
         hub.accept(next_seq=1)
         assert hub.until(ChunkIn).seq == 1
         hub.totals(hub.until(EndIn).peer, {"received": 2})
@@ -511,7 +533,7 @@ def test_a_busy_daemon_is_not_a_dead_one(
         connected.result(LONG)
         for i in range(wire.MAX_CREDIT):
             sender.send(chunk(i))
-        sender.poll(2.0)  # ten times as long as a dead one would take, while nobody polls the hub
+        sender.poll(1.0)  # five times as long as a dead one would take, while nobody polls the hub
         assert [hub.until(ChunkIn).seq for _ in range(wire.MAX_CREDIT)] == list(range(wire.MAX_CREDIT))
         assert hub.quiet()
         assert sender.resent == 0
@@ -779,7 +801,7 @@ def test_port_0_finds_three_free_ports_and_tells_them() -> None:
 def test_a_taken_port_is_an_input_error(role: int) -> None:
     with Hub(ANY_PORT) as free:
         address = parse_address(free.address)
-    with zmq.Context.instance().socket(zmq.ROUTER) as other:
+    with zmq.Context() as context, context.socket(zmq.ROUTER) as other:  # a context of its own: closed means closed
         other.bind(address.at(role))
         with pytest.raises(
             InputError, match=rf"address {address}: ports {address.port} to .* cannot be bound .* another"

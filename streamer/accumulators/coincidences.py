@@ -117,7 +117,7 @@ def _add_t3(time, nanotime, channel, offsets, level, pulse_offsets, sizes, lags,
                     r = row if j >= own else mixed
                     difference = pulse_offsets[np.uint64(k + window)] + nb - na - low
                     tau_at[n_taus] = r * taus + np.uint64(np.int64((difference + 0.5) * per_width))
-                    n_taus += np.uint64((0 <= difference) & (difference < span))
+                    n_taus += np.uint64((difference >= 0) & (difference < span))
                     na -= zero_a
                     nb -= zero_b
                     na = na + period if na < 0 else (na - period if na >= period else na)

@@ -14,6 +14,7 @@ from streamer.frames import MAX_HEADER_BYTES, Frames
 from streamer.session import Outbox
 from streamer.transport.sockets import LINGER_MS, Endpoint, Owner, heartbeats
 from streamer.wire import (
+    MAX_CREDIT,
     ChunkMessage,
     Credit,
     End,
@@ -169,7 +170,8 @@ class Sender(Owner):
         self._flush()
         link = self._link
         link.wait(timeout_s)
-        for frames in link.received():
+        broken = link.broken()  # asked before reading: a daemon may say its last word and be gone
+        for frames in link.received(2 * MAX_CREDIT):
             try:
                 message = decode(frames)
             except ProtocolError as error:
@@ -177,7 +179,7 @@ class Sender(Owner):
             self._on(message)
             if link is not self._link:
                 return
-        if link.broken() and self._totals is None:
+        if broken and self._totals is None:
             if self._welcome is not None:
                 log.warning("%s: lost the daemon, waiting for it to come back", self.address)
             self._greet()
