@@ -141,9 +141,15 @@ class Daemon:
         except InputError as error:
             self.hub.refuse(event.peer, str(error))
             return
-        self.run = Run(event.peer, event.stream, pipeline)
+        self.run = Run(event.peer, event.stream, pipeline, next_seq=event.first_seq)
         self.saved = self.summary = None
-        self.hub.welcome(event.peer, 0, CREDIT)
+        if event.first_seq > 0:
+            # Another daemon had the stream before and took these chunks with it; going on beats losing the rest too.
+            pipeline.remarks.append(
+                f"the stream was taken up at chunk {event.first_seq}: what an earlier daemon counted of it is not in "
+                "these results"
+            )
+        self.hub.welcome(event.peer, event.first_seq, CREDIT)
 
     def _chunk(self, event: ChunkIn) -> None:
         run = self.run

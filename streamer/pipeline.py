@@ -58,6 +58,7 @@ class Pipeline:
         self.delays = Delays(self.plan.shifts, info.period)
         self.group = Group(self.plan.layout, for_layout(self.plan.layout))
         self.end: StreamEnd | None = None
+        self.remarks: list[str] = []  # of the shell, one line each
         self.received = np.zeros(256, np.int64)
         self.markers = self.gaps = self.lost = self.live_ticks = 0
         self.first_tick: int | None = None
@@ -122,7 +123,7 @@ class Pipeline:
     @property
     def warnings(self) -> list[str]:
         """What a user should know of stream, plan and end, one line each."""
-        lines = [*self.info.warnings, *self.plan.warnings, *(self.end.warnings if self.end else ())]
+        lines = [*self.info.warnings, *self.plan.warnings, *self.remarks, *(self.end.warnings if self.end else ())]
         if self.settings.channels is None:
             late = [int(c) for c in np.flatnonzero(self.received) if c not in self.plan.layout.detectors]
             lines += [

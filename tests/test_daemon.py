@@ -251,3 +251,16 @@ def test_a_source_that_is_lost_and_comes_back_goes_on_where_it_was(dot):
                 source.send(chunk, DEADLINE_S)
             totals = source.end(end, DEADLINE_S)
     assert totals["received"] == sum(len(chunk.time) for chunk in chunks)
+
+
+def test_a_daemon_that_comes_back_without_memory_takes_the_rest_and_says_so(dot):
+    info, chunks, end = dot
+    with running() as (_, address), Control(address) as control, Sender(address, info) as source:
+        source._outbox.next_seq = source._outbox.first_seq = source._outbox._unsent = 3  # an earlier daemon had three
+        source.connect(DEADLINE_S)
+        for chunk in chunks[3:]:
+            source.send(chunk, DEADLINE_S)
+        totals = source.end(end, DEADLINE_S)
+        status = control.ask({"do": "status"})["status"]
+    assert totals["received"] == sum(len(chunk.time) for chunk in chunks[3:])
+    assert any("earlier daemon" in line for line in status["warnings"])
