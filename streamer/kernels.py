@@ -22,7 +22,10 @@ INTS = types.Array(types.int64, 1, "C", readonly=True)
 LEVELS = types.Array(types.int16, 1, "C", readonly=True)
 # Tables that a kernel adds to.
 TABLE1, TABLE2, TABLE3 = (types.Array(types.int64, n, "C") for n in (1, 2, 3))
+# Lists of places, unsigned: a signed index costs a test for negative values.
+PLACES = types.Array(types.uint64, 1, "C")
 INT = types.int64
+UINT = types.uint64
 FLOAT = types.float64
 
 

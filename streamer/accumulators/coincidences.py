@@ -5,7 +5,21 @@ from __future__ import annotations
 import numpy as np
 
 from streamer.accumulator import Accumulator, Block
-from streamer.kernels import CHANNELS, FLOAT, INT, INTS, LEVELS, NANOTIMES, TABLE2, TABLE3, TIMES, kernel
+from streamer.kernels import (
+    CHANNELS,
+    FLOAT,
+    INT,
+    INTS,
+    LEVELS,
+    NANOTIMES,
+    PLACES,
+    TABLE2,
+    TABLE3,
+    TIMES,
+    UINT,
+    kernel,
+    types,
+)
 from streamer.layout import Layout
 
 
@@ -73,10 +87,40 @@ class Coincidences(Accumulator):
 RUN = 4096
 
 
+@kernel(UINT, TIMES, INT, INT, INT, PLACES)
+def _with_neighbour(time, begin, stop, window, near):  # type: ignore[no-untyped-def]
+    """Fill `near` with the photons of `begin:stop` whose predecessor lies in the window; how many."""
+    n = np.uint64(0)
+    for i in range(np.uint64(begin), np.uint64(stop)):
+        near[n] = i
+        n += np.uint64(time[i] - time[i - np.uint64(1)] <= window)
+    return n
+
+
+@kernel(types.UniTuple(UINT, 2), TIMES, CHANNELS, INTS, UINT, UINT, PLACES, PLACES)
+def _one_back(time, channel, sizes, back, n, near, pair):  # type: ignore[no-untyped-def]
+    """Of the first n in `near`, keep those that reach further than `back` photons; put those that are a pair into `pair`.
+
+    Returns how many of each.
+    """
+    a, b, window = np.uint8(sizes[0]), np.uint8(sizes[1]), sizes[2]
+    n_near, n_pairs = np.uint64(0), np.uint64(0)
+    for q in range(n):
+        i = near[q]
+        j = i - back
+        ci, cj = channel[i], channel[j]
+        pair[n_pairs] = i
+        n_pairs += np.uint64(((ci == a) & (cj == b)) | ((ci == b) & (cj == a)))
+        near[n_near] = i
+        if j > 0:
+            n_near += np.uint64(time[i] - time[j - np.uint64(1)] <= window)
+    return n_near, n_pairs
+
+
 @kernel(INT, TIMES, NANOTIMES, CHANNELS, INTS, LEVELS, INTS, INTS, TABLE3, TABLE2)
 def _add_t3(time, nanotime, channel, offsets, level, pulse_offsets, sizes, lags, tau):  # type: ignore[no-untyped-def]
     """Pairs of a pulsed stream; sizes = (a, b, window, tau width, gate width, period, zero of a, zero of b)."""
-    a, b, window, width = np.uint8(sizes[0]), np.uint8(sizes[1]), sizes[2], sizes[3]
+    b, window, width = np.uint8(sizes[1]), sizes[2], sizes[3]
     period, zero_a, zero_b = sizes[5], sizes[6], sizes[7]
     per_width, per_gate = 1.0 / width, 1.0 / sizes[4]
     k_max, low, span = lags.shape[1] // 2, -(tau.shape[1] // 2) * width - width // 2, tau.shape[1] * width
@@ -89,22 +133,10 @@ def _add_t3(time, nanotime, channel, offsets, level, pulse_offsets, sizes, lags,
     for s in range(len(level)):
         row, own = np.uint64(level[s]), np.uint64(offsets[s])
         for begin in range(max(offsets[s], 1), offsets[s + 1], RUN):
-            n_near = np.uint64(0)
-            for i in range(np.uint64(begin), np.uint64(min(begin + RUN, offsets[s + 1]))):
-                near[n_near] = i
-                n_near += np.uint64(time[i] - time[i - one] <= window)
+            n_near = _with_neighbour(time, begin, min(begin + RUN, offsets[s + 1]), window, near)
             back = one
             while n_near > 0:
-                n, n_near, n_pairs = n_near, np.uint64(0), np.uint64(0)
-                for q in range(n):
-                    i = near[q]
-                    j = i - back
-                    ci, cj = channel[i], channel[j]
-                    pair[n_pairs] = i
-                    n_pairs += np.uint64(((ci == a) & (cj == b)) | ((ci == b) & (cj == a)))
-                    near[n_near] = i
-                    if j > 0:
-                        n_near += np.uint64(time[i] - time[j - one] <= window)
+                n_near, n_pairs = _one_back(time, channel, sizes, back, n_near, near, pair)
                 n_lags, n_taus = np.uint64(0), np.uint64(0)
                 for q in range(n_pairs):
                     i = pair[q]
@@ -136,7 +168,7 @@ def _add_t3(time, nanotime, channel, offsets, level, pulse_offsets, sizes, lags,
 @kernel(INT, TIMES, CHANNELS, INTS, LEVELS, FLOAT, INTS, TABLE3, TABLE2)
 def _add_t2(time, channel, offsets, level, period, sizes, lags, tau):  # type: ignore[no-untyped-def]
     """Pairs of absolute times; sizes = (a, b, window, tau width); period 0.0 is cw."""
-    a, b, window, width = np.uint8(sizes[0]), np.uint8(sizes[1]), sizes[2], sizes[3]
+    b, window, width = np.uint8(sizes[1]), sizes[2], sizes[3]
     per_width = 1.0 / width
     k_max, low, span = lags.shape[1] // 2, -(tau.shape[1] // 2) * width - width // 2, tau.shape[1] * width
     mixed, one = np.uint64(tau.shape[0] - 1), np.uint64(1)
@@ -144,22 +176,10 @@ def _add_t2(time, channel, offsets, level, period, sizes, lags, tau):  # type: i
     for s in range(len(level)):
         row, own = np.uint64(level[s]), np.uint64(offsets[s])
         for begin in range(max(offsets[s], 1), offsets[s + 1], RUN):
-            n_near = np.uint64(0)
-            for i in range(np.uint64(begin), np.uint64(min(begin + RUN, offsets[s + 1]))):
-                near[n_near] = i
-                n_near += np.uint64(time[i] - time[i - one] <= window)
+            n_near = _with_neighbour(time, begin, min(begin + RUN, offsets[s + 1]), window, near)
             back = one
             while n_near > 0:
-                n, n_near, n_pairs = n_near, np.uint64(0), np.uint64(0)
-                for q in range(n):
-                    i = near[q]
-                    j = i - back
-                    ci, cj = channel[i], channel[j]
-                    pair[n_pairs] = i
-                    n_pairs += np.uint64(((ci == a) & (cj == b)) | ((ci == b) & (cj == a)))
-                    near[n_near] = i
-                    if j > 0:
-                        n_near += np.uint64(time[i] - time[j - one] <= window)
+                n_near, n_pairs = _one_back(time, channel, sizes, back, n_near, near, pair)
                 for q in range(n_pairs):
                     i = pair[q]
                     j = i - back
