@@ -99,7 +99,7 @@ def _with_neighbour(time, begin, stop, window, near):  # type: ignore[no-untyped
 
 @kernel(types.UniTuple(UINT, 2), TIMES, CHANNELS, INTS, UINT, UINT, PLACES, PLACES)
 def _one_back(time, channel, sizes, back, n, near, pair):  # type: ignore[no-untyped-def]
-    """Of the first n in `near`, keep those that reach further than `back` photons; put those that are a pair into `pair`.
+    """Of the first n in `near`, keep those that reach further than `back` photons; put the pairs of them into `pair`.
 
     Returns how many of each.
     """

@@ -521,7 +521,7 @@ def test_memory_does_not_grow_with_the_file(opened):
     block = np.tile(np.append(block, np.uint32(0xFE000001)), 12)
     source = opened(ptu(block))
     del block
-    bound = 8 << 20
+    bound = 9 << 20
     assert Path(source.info.file).stat().st_size > 5 * bound
     tracemalloc.start()
     try:

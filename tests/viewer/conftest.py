@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-os.environ["QT_QPA_PLATFORM"] = "offscreen"
+# A real window when test_real_window.py asks for one, else none that could flash up on a developer's screen.
+os.environ["QT_QPA_PLATFORM"] = os.environ.get("VIEWER_TEST_PLATFORM", "offscreen")
 
 from streamer.errors import InputError
 from viewer.feed import Feed, News
