@@ -95,6 +95,8 @@ def _run(daemon: Daemon, child: Child, watchers: list[Child], progress: Callable
         progress(daemon.status())
         if daemon.summary is not None:
             return all(watcher.status is not None for watcher in watchers)
+        if watchers and all(watcher.status == 0 for watcher in watchers):
+            daemon.stop("window closed")  # who closes the window has seen enough; one that failed to open ends nothing
         # A source that died without an end has its last words in the socket for a moment.
         gone = gone + 1 if child.status is not None else 0
         return gone > 20
