@@ -26,8 +26,10 @@ lint: $(VENV)/ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-$(VENV)/bench: $(VENV)/ready
+$(VENV)/bench: $(VENV)/ready benchmarks/peers.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(PYTHON) -m venv $(VENV)-peers
+	-$(VENV)-peers/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/peers.txt
 	@touch $@
 
 bench: $(VENV)/bench  ## speed beside the peers, as ratios of one run
@@ -37,4 +39,4 @@ data: $(VENV)/ready  ## make replay_data/ anew
 	$(BIN)/python -m replay_data.make
 
 clean:
-	rm -rf $(VENV) demo build dist *.egg-info
+	rm -rf $(VENV) $(VENV)-peers benchmarks/.data demo build dist *.egg-info

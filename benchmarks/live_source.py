@@ -1,6 +1,8 @@
 """Live source: the simulated emitter, which notes when it began by the clock on the wall, and how much it sent.
 
-A source named "live" for `streamer.send`, in a process of its own: `python -m benchmarks.live_source ADDRESS NOTE KEY=VALUE ...`
+A source named "live" for `streamer.send`, in a process of its own:
+
+    python -m benchmarks.live_source ADDRESS NOTE KEY=VALUE ...
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Memory: what the analysing process holds after RSS_AT photons and at the end of a longer recording; run as a process of its own."""
+"""Memory: what a process of its own holds early in a recording, and at its end."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ import subprocess
 import sys
 from pathlib import Path
 
-RSS_AT = 10_000_000
+RESULTS_EVERY = 10  # chunks
 
 
-def growth(path: str) -> dict[str, int]:
-    """{"photons_early", "rss_early", "photons_late", "rss_late"} of a fresh process that counts `path`; bytes."""
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.memory", path], cwd=Path(__file__).parents[1], capture_output=True, text=True,
-        check=True,
-    )  # fmt: skip
+def growth(path: str, early: int) -> dict[str, int]:
+    """Of a fresh process that counts `path`: photons and resident bytes after about `early` photons, and at the end.
+
+    Keys: photons_early, rss_early, photons_late, rss_late.
+    """
+    command = [sys.executable, "-m", "benchmarks.memory", path, str(early)]
+    done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=True)
     found: dict[str, int] = json.loads(done.stdout)
     return found
 
 
-def main(path: str) -> None:
+def main(path: str, early: str) -> None:
     """Count `path`, with Results made now and then as a daemon would, and print the figures as JSON."""
     import psutil
 
@@ -35,10 +36,10 @@ def main(path: str) -> None:
     found: dict[str, int] = {}
     for i, chunk in enumerate(source.chunks()):
         pipeline.feed(chunk)
-        if i % 20 == 19:
+        if i % RESULTS_EVERY == 0:
             pipeline.results()
         photons = int(pipeline.received.sum())
-        if not found and photons >= RSS_AT:
+        if not found and photons >= int(early):
             found = {"photons_early": photons, "rss_early": process.memory_info().rss}
     pipeline.finish(source.end())
     pipeline.results()
@@ -47,4 +48,4 @@ def main(path: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -7,6 +7,7 @@ import os
 import statistics
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -53,18 +54,16 @@ class Contender:
         self.python = str(OTHER) if name in APART and OTHER.exists() else sys.executable
         self.versions: dict[str, str] = {}
         self.gone: str | None = None
-        self._process = self._start()
+        self._start()
 
-    def _start(self) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
+    def _start(self) -> None:
+        self._process = subprocess.Popen(
             [self.python, "-m", "benchmarks.worker", self.name], cwd=ROOT, text=True, encoding="utf-8",
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        self._process = process
         answer = self._hear()
         self.versions = answer.get("versions", {})
         self.gone = answer.get("error")
-        return process
 
     def _hear(self) -> dict[str, Any]:
         assert self._process.stdout is not None
@@ -79,15 +78,26 @@ class Contender:
         if self.gone is not None:
             return {"error": self.gone}
         assert self._process.stdin is not None
-        try:
+        with suppress(BrokenPipeError):
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
-        except BrokenPipeError:
-            pass
         answer = self._hear()
         if self._process.poll() is not None:
+            self._end()
             self._start()
         return answer
+
+    def _end(self) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
 
     def __enter__(self) -> Self:
         """Running already."""
@@ -95,16 +105,7 @@ class Contender:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """End its process."""
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.close()
-        except BrokenPipeError:
-            pass
-        try:
-            self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._end()
 
 
 def race(task: str, contenders: list[Contender], question: Question, rounds: int) -> dict[str, Runs]:
@@ -118,7 +119,7 @@ def race(task: str, contenders: list[Contender], question: Question, rounds: int
         if "seconds" in answer:
             times[contender.name] = max(1, round(SHORTEST_S / max(answer["seconds"], 1e-6)))
         else:
-            runs[contender.name].reason = answer.get("not_offered") or f"failed: {answer['error']}"
+            runs[contender.name].reason = answer.get("not_offered") or _reason(answer["error"])
     for _ in range(rounds):
         for contender in contenders:
             one = runs[contender.name]
@@ -131,6 +132,11 @@ def race(task: str, contenders: list[Contender], question: Question, rounds: int
                 one.cpu_s.append(answer["cpu_s"])
                 one.found = answer["found"]
     return runs
+
+
+def _reason(error: str) -> str:
+    missing = error.removeprefix("ModuleNotFoundError: ")
+    return f"failed: {error}" if missing == error else f"not installed: {missing}"
 
 
 def ratio(ours: Runs, theirs: Runs) -> float:

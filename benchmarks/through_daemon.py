@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-
-import psutil
 
 from streamer.config import Settings
 from streamer.daemon import Daemon
@@ -16,7 +13,6 @@ from streamer.launch import Child
 from streamer.transport import Hub
 
 START_S = 120.0  # longest wait for the first chunk: a source may have to compile, and looks at the recording first
-RSS_AT = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -27,7 +23,6 @@ class Passage:
         photons_per_s: from the first chunk counted to the final Results published.
         results_per_s: publications of all Results, in the same time.
         cpu_share: processor time of this process over wall time.
-        rss_early, rss_late: bytes of this process after RSS_AT photons (or the first chunk) and at the end.
         account: received, analysed, open, outside.
         daemon: after the end; it answers as long as the context is open.
     """
@@ -35,8 +30,6 @@ class Passage:
     photons_per_s: float
     results_per_s: float
     cpu_share: float
-    rss_early: int
-    rss_late: int
     account: dict[str, int]
     daemon: Daemon
 
@@ -51,7 +44,6 @@ def passage(path: str, settings: Settings) -> Iterator[Passage]:
 
 
 def _measure(daemon: Daemon, child: Child) -> Passage:
-    process = psutil.Process()
     deadline = time.monotonic() + START_S
     while daemon.run is None or daemon.run.pipeline.received.sum() == 0:
         daemon.step()
@@ -59,19 +51,18 @@ def _measure(daemon: Daemon, child: Child) -> Passage:
             raise TimeoutError(f"the source sent nothing (its process: status {child.status})")
     pipeline = daemon.run.pipeline
     began, cpu, before, seq = time.perf_counter(), time.process_time(), int(pipeline.received.sum()), daemon.seq
-    early = 0
     while pipeline.end is None:
         daemon.step()
-        if not early and pipeline.received.sum() >= RSS_AT:
-            early = process.memory_info().rss
     seconds = time.perf_counter() - began
-    late = process.memory_info().rss
     photons = int(pipeline.received.sum())
     account = {key: getattr(pipeline.account, key) for key in ("received", "analysed", "open", "outside")}
     return Passage(
-        (photons - before) / seconds, (daemon.seq - seq) / seconds, (time.process_time() - cpu) / seconds,
-        early or late, late, account, daemon,
-    )  # fmt: skip
+        (photons - before) / seconds,
+        (daemon.seq - seq) / seconds,
+        (time.process_time() - cpu) / seconds,
+        account,
+        daemon,
+    )
 
 
 def moved_cuts(daemon: Daemon, moves: int) -> dict[str, list[float]]:
@@ -90,8 +81,3 @@ def moved_cuts(daemon: Daemon, moves: int) -> dict[str, list[float]]:
             took[key].append((time.perf_counter() - began) * 1e3)
             assert reply["ok"], reply
     return took
-
-
-def median(values: list[float]) -> float:
-    """Median, NaN of nothing."""
-    return statistics.median(values) if values else float("nan")

@@ -21,6 +21,7 @@ from streamer.publish import as_results
 from streamer.result import Result
 from streamer.summary import g2_values, state_values
 from streamer.tally import channel_counts, first_fault
+from streamer.trace import Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class Pipeline:
         self.cut = Cut(settings.thresholds_cps, settings.states, settings.gate_ns)
         self.delays = Delays(self.plan.shifts, info.period)
         self.group = Group(self.plan.layout, for_layout(self.plan.layout))
+        self._trace = Trace(self.plan.layout)
         self.end: StreamEnd | None = None
         self.remarks: list[str] = []  # of the shell, one line each
         self.received = np.zeros(256, np.int64)
@@ -155,7 +157,8 @@ class Pipeline:
     def results(self, stopped_by: str | None = None, *, fresh: bool = True) -> list[Result]:
         """Every Result but the status; provenance has the cut and the stream time, the shell adds run and sequence."""
         answers = self.answers(fresh=fresh)
-        results = as_results(answers, self.tables, self.plan, self.cut.gate_ns)
+        points = self._trace.points(self.tables["sequence"]["segments"])
+        results = as_results(answers, self.tables, points, self.plan, self.cut.gate_ns)
         results.append(Result("summary", "summary", values=self.summary(answers, stopped_by)))
         provenance = {"stream_s": self.counted_s, "cut": self.cut.to_dict(), "final": self.end is not None}
         return [replace(result, provenance=provenance) for result in results]

@@ -12,15 +12,15 @@ from streamer.layout import Layout
 from streamer.plan import Plan
 from streamer.result import Axis, Result
 from streamer.summary import offered_delay, zero_values
+from streamer.trace import Points
 
-TRACE_POINTS = 2000
 FLID_BINS = 120
 
 
-def as_results(answers: Answers, tables: Tables, plan: Plan, gate_ns: float) -> list[Result]:
-    """Every Result of a cut but the status, which knows of clocks, and the summary."""
+def as_results(answers: Answers, tables: Tables, points: Points, plan: Plan, gate_ns: float) -> list[Result]:
+    """Every Result of a cut but the status, which knows of clocks, and the summary; `points` are the trace's."""
     layout = plan.layout
-    results = [trace(tables["sequence"]["segments"], layout, answers.thresholds_cps), levels(answers, tables, layout)]
+    results = [trace(points, layout, answers.thresholds_cps), levels(answers, tables, layout)]
     if answers.decays:
         results += [decay(answers, layout), flid(tables["flid"]["segments"], layout)]
     for correlation in answers.correlations[:1]:
@@ -32,30 +32,11 @@ def as_results(answers: Answers, tables: Tables, plan: Plan, gate_ns: float) -> 
     return results
 
 
-def trace(segments: NDArray[np.int64], layout: Layout, thresholds_cps: tuple[float, ...]) -> Result:
-    """The whole run in at most TRACE_POINTS points: mean, lowest and highest rate, and whether time is missing."""
-    n = len(segments)
-    starts = np.arange(0, n, max(1, -(-n // TRACE_POINTS)))
-    if n:
-        length = segments[:, 1] - segments[:, 0]
-        photons = segments[:, 3:].sum(axis=1)
-        rate = photons / (np.maximum(length, 1) * layout.tick_s)
-        # A sliver of a segment at a gap has no rate worth drawing as lowest or highest of its neighbourhood.
-        whole = 2 * length >= layout.scale.ticks
-        live = np.add.reduceat(length, starts) * layout.tick_s
-        cps = np.add.reduceat(photons, starts) / np.maximum(live, 1e-300)
-        low = np.minimum.reduceat(np.where(whole, rate, np.inf), starts)
-        high = np.maximum.reduceat(np.where(whole, rate, -np.inf), starts)
-        broken = np.append(False, segments[1:, 0] != segments[:-1, 1]).astype(float)
-        lost = np.maximum.reduceat(broken, starts)
-        ends = np.append(starts[1:], n) - 1
-        middle = (segments[starts, 0] + segments[ends, 1]) / 2 * layout.tick_s
-        low, high = np.where(np.isfinite(low), low, cps), np.where(np.isfinite(high), high, cps)
-    else:
-        cps = low = high = lost = middle = np.empty(0)
+def trace(points: Points, layout: Layout, thresholds_cps: tuple[float, ...]) -> Result:
+    """The whole run in a bounded number of points: mean, lowest and highest rate, and whether time is missing."""
     return Result(
-        "trace", "trace", (Axis("time", "s", middle),),
-        {"cps": cps, "cps_min": low, "cps_max": high, "lost": lost},
+        "trace", "trace", (Axis("time", "s", points.time_s),),
+        {"cps": points.cps, "cps_min": points.low, "cps_max": points.high, "lost": points.lost},
         values={"bin_s": layout.scale.seconds, "thresholds_cps": list(thresholds_cps)},
     )  # fmt: skip
 

@@ -17,6 +17,7 @@ from etabackend.eta import ETA
 from benchmarks.question import NotOffered, Question
 
 STARTS = 100
+TRACE_BINS = 1_000_000  # enough for every recording; it wants to know beforehand
 RECORDS = 1 << 20  # read at a time, as when it follows a growing file
 
 Edge = tuple[int, int, int]  # from node, to node, on a photon of this channel
@@ -39,8 +40,8 @@ def prepare(task: str, question: Question) -> Callable[[], dict[str, int]]:
     elif task == "lifetime":
         graphs += [_decay(channel, question) for channel in (0, 1)]
     elif task == "trace":
-        bins = 1_000_000
-        code = f"HISTOGRAM(trace,({bins},{round(question.trace_s * 1e12)}))\nCLOCK(c)\nany:\n c.stop()\n trace.record(c)"
+        width_ps = round(question.trace_s * 1e12)
+        code = f"HISTOGRAM(trace,({TRACE_BINS},{width_ps}))\nCLOCK(c)\nany:\n c.stop()\n trace.record(c)"
         graphs.append(_graph("trace", ["any"], [(0, 0, 0), (0, 0, 1)], code))
     else:
         raise NotOffered("gives no photons, only results" if task.startswith("decode") else "cannot part by intensity")

@@ -1,4 +1,4 @@
-"""NumPy masks: what a script does with arrays in memory; its photons were decoded beforehand (by ptufile), not timed."""
+"""NumPy masks: what a script does with arrays in memory, which were decoded beforehand (by ptufile, not timed)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def load(path: str) -> Photons:
     with ptufile.PtuFile(path) as file:
         records = file.decode_records()
     records = records[records["channel"] >= 0]
-    nanotime = records["dtime"].astype(np.int64) if "dtime" in records.dtype.names else np.empty(0, np.int64)
+    nanotime = records["dtime"].astype(np.int64) if "dtime" in (records.dtype.names or ()) else np.empty(0, np.int64)
     return Photons(records["time"].astype(np.int64), nanotime, records["channel"].copy())
 
 

@@ -61,7 +61,7 @@ def _trace(file: Any, question: Question) -> dict[str, int]:
 
 
 def _states(file: Any, question: Question) -> dict[str, int]:
-    """By record ranges of its trace: one pass for each state's g2, and one for each stretch's decay (it takes no list)."""
+    """By record ranges of its trace: a pass for each state's g2, one for each stretch's decay (it takes no list)."""
     trace = _counts(file, question)
     state = np.digitize(trace.tt / question.trace_s, question.thresholds_cps)
     ends = np.append(np.flatnonzero(np.diff(state)), len(state) - 1)

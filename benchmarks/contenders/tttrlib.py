@@ -39,16 +39,15 @@ def _correlate(tttr: Any, period: int, width: int, half: int) -> dict[str, int]:
         time = time * np.uint64(period) + np.asarray(tttr.micro_times)
     time //= np.uint64(width)
     channel = np.asarray(tttr.routing_channels)
-    a, b = time[channel == 0], time[channel == 1]
-    found = 0
-    for first, second in ((a, b), (b, a)):
-        # Weights go in with the times: set after them, lists of unequal length make this version abort.
+    pairs = []
+    for first, second in ((time[channel == 0], time[channel == 1]), (time[channel == 1], time[channel == 0])):
+        # It reads weights and times after the call, so they must live on; set after the times, weights make it abort.
         weights = np.ones(len(first)), np.ones(len(second))
         curve = tttrlib.Correlator(
             method="felekyan", n_bins=half, n_casc=1, macro_times=(first, second), weights=weights
         )
-        found += len(np.array(curve.correlation))
-    return {"points": found}
+        pairs.append(np.array(curve.get_corr()))
+    return {"pairs": int(pairs[0].sum() + pairs[1][1:].sum())}  # both have tau = 0
 
 
 def _pulsed(tttr: Any, question: Question) -> dict[str, int]:
@@ -68,7 +67,7 @@ def _states(tttr: Any, question: Question) -> dict[str, int]:
     counts = tttr.get_intensity_trace(question.trace_s)
     state = np.digitize(counts / question.trace_s, question.thresholds_cps)
     of_photon = np.repeat(state, counts)[: tttr.n_valid_events]
-    found = {"points": 0, "decays": 0}
+    found = {"pairs": 0, "decays": 0}
     for each in range(3):
         chosen = tttrlib.TTTR(tttr, np.flatnonzero(of_photon == each).astype(np.int32))
         for part in (_pulsed(chosen, question), _decays(chosen, question)):
