@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,6 +22,8 @@ from streamer.estimators.states import Mixture, State, fit_mixture, states_from_
 from streamer.layout import Layout
 from streamer.plan import Plan
 
+LATE = 0.02  # share of the photons after the next pulse from which a verdict on g2(0) would be one on the overlap
+BROAD = 0.2  # of the lifetime: a broader response moves the 1/e time by more than its error
 USUAL_BLUR_NS = 0.1  # of detector and electronics, where the decay itself does not tell
 
 Tables = Mapping[str, Mapping[str, NDArray[np.int64]]]
@@ -53,6 +56,7 @@ class Correlation:
         peaks, peaks_expected: [rows, lags] pairs and segment reference; None for cw.
         gates: one per row; None without nanotime.
         zero: one per row: pulsed or cw.
+        overlap: one per row: why the peaks of neighbouring pulses cannot be told apart; None where they can.
     """
 
     pair: tuple[int, int]
@@ -62,6 +66,7 @@ class Correlation:
     peaks_expected: NDArray[np.float64] | None
     gates: tuple[GatedG2, ...] | None
     zero: tuple[PulsedG2 | CwZero, ...]
+    overlap: tuple[str | None, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,7 +129,10 @@ def answer(tables: Tables, plan: Plan, cut: Cut, cw_window_ns: float = 1.0, earl
     decays = None
     if "lifetime" in tables:
         counts = _sum(tables["lifetime"]["decay"], rows)
-        decays = replace(earlier.decays, counts=counts) if earlier and earlier.decays else _decays(counts, plan)
+        if earlier and earlier.decays:
+            decays = replace(earlier.decays, counts=counts)
+        else:
+            decays = _switched(_decays(counts, plan), mixture)
     offer = earlier.offer if earlier else _offer(tables, plan)
     kept = [None] * len(layout.pairs) if earlier is None else [one.gates for one in earlier.correlations]
     return Answers(
@@ -134,7 +142,7 @@ def answer(tables: Tables, plan: Plan, cut: Cut, cw_window_ns: float = 1.0, earl
         sum_rows(time[:, 0], rows) * np.float64(layout.tick_s),
         sum_rows(tables["exposure"]["photons"], rows),
         decays,
-        tuple(_correlation(tables, layout, rows, p, cw_window_ns, kept[p]) for p in range(len(layout.pairs))),
+        tuple(_correlation(tables, layout, rows, p, cw_window_ns, kept[p], decays) for p in range(len(layout.pairs))),
         offer,
     )
 
@@ -189,15 +197,66 @@ def _decays(counts: NDArray[np.int64], plan: Plan) -> Decays:
         # Without a lifetime no background is known to take off, and a 1/e time would be that of signal and background.
         known = lifetimes[-1].value_ns is not None
         background = lifetimes[-1].background_per_bin
-        one_over_es.append(
-            one_over_e(row, bin_ns, period_ns, zero, background, sigma) if known else OneOverE(None, None, None)
-        )
+        if not known:
+            one_over_es.append(OneOverE(None, None, None))
+        elif sigma > BROAD * float(lifetimes[-1].value_ns or 0.0):
+            why = f"1/e time: the response ({sigma:.2g} ns) is too broad beside the decay"
+            one_over_es.append(OneOverE(None, None, why))
+        else:
+            one_over_es.append(one_over_e(row, bin_ns, period_ns, zero, background, sigma))
     t0 = {channel: place.t0_ns for channel, place in zip(layout.detectors, places, strict=True)}
     return Decays(counts, t0, tuple(lifetimes), tuple(one_over_es))
 
 
+def _overlap(decays: Decays | None, row: int, period_ns: float) -> str | None:
+    """Why pulses overlap: photons that come after the next pulse are counted as that pulse's."""
+    if decays is None or not period_ns:
+        return None
+    lifetime = decays.lifetimes[row]
+    if lifetime.value_ns is None:
+        flat = "flat" in (lifetime.reason or "")
+        return "the decay is flat over the laser period: pulses cannot be told apart, no verdict" if flat else None
+    late = math.exp(-period_ns / lifetime.value_ns)
+    if late < LATE:
+        return None
+    return (
+        f"{100 * late:.0f} % of the photons come after the next pulse (lifetime {lifetime.value_ns:.3g} ns, period "
+        f"{period_ns:.3g} ns): neighbouring peaks overlap, g2(0) is not that of the emitter; no verdict"
+    )
+
+
+def _switched(decays: Decays, mixture: Mixture | None) -> Decays:
+    """The states' lifetimes with what the segments that hold a switch may add to their errors.
+
+    A share w of the segments is filed under a state in between; a photon of theirs is off by at most the difference of
+    the lifetimes, so no state's mean is off by much more than w times it.
+    """
+    known = [one.value_ns for one in decays.lifetimes[1:] if one.value_ns is not None]
+    if mixture is None or len(known) < 2 or not mixture.switching:
+        return decays
+    extra = mixture.switching * (max(known) - min(known))
+    widened = [
+        one
+        if one.value_ns is None or one.error_ns is None
+        else replace(
+            one,
+            error_ns=math.hypot(one.error_ns, extra),
+            low_ns=None if one.low_ns is None else max(0.0, one.low_ns - 2 * extra),
+            high_ns=None if one.high_ns is None else one.high_ns + 2 * extra,
+        )
+        for one in decays.lifetimes[1:]
+    ]
+    return replace(decays, lifetimes=(decays.lifetimes[0], *widened))
+
+
 def _correlation(
-    tables: Tables, layout: Layout, rows: list[slice], p: int, cw_window_ns: float, gates: tuple[GatedG2, ...] | None
+    tables: Tables,
+    layout: Layout,
+    rows: list[slice],
+    p: int,
+    cw_window_ns: float,
+    gates: tuple[GatedG2, ...] | None,
+    decays: Decays | None,
 ) -> Correlation:
     tau = _sum(tables["coincidences"][f"tau{p}"], rows)
     products = _sum(tables["exposure"]["products"][:, p], rows) / FIXED
@@ -219,7 +278,7 @@ def _correlation(
             g2_estimators.cw_zero(tau_ns, counts, reference, cw_window_ns)
             for counts, reference in zip(tau, expected, strict=True)
         )
-        return Correlation(layout.pairs[p], tau, np.stack(curves), None, None, None, zero)
+        return Correlation(layout.pairs[p], tau, np.stack(curves), None, None, None, zero, (None,) * len(zero))
     gated = _sum(tables["coincidences"][f"lags{p}"], rows)
     lags = np.arange(-layout.lags, layout.lags + 1)
     pulses = nominal if layout.mode == "T3" else nominal / layout.period
@@ -228,9 +287,10 @@ def _correlation(
     )
     peaks = gated.sum(axis=2)
     zeros = tuple(g2_estimators.pulsed_g2(lags, counts, each) for counts, each in zip(peaks, reference, strict=True))
+    overlap = tuple(_overlap(decays, row, layout.period * layout.fine_s * 1e9) for row in range(len(zeros)))
     if layout.mode == "T3" and gates is None:
         gates = tuple(g2_estimators.gated_g2(lags, counts, each) for counts, each in zip(gated, reference, strict=True))
-    return Correlation(layout.pairs[p], tau, np.stack(curves), peaks, reference, gates, zeros)
+    return Correlation(layout.pairs[p], tau, np.stack(curves), peaks, reference, gates, zeros, overlap)
 
 
 def plain(value: Any) -> Any:

@@ -29,6 +29,9 @@ Set = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else there.")]
 
 
+CTRL_C = 130  # typer's status for it; whoever pressed it got what they wanted
+
+
 def main() -> None:
     """The console script: an error is one line and a status, 2 for wrong usage or unreadable input, 1 for the rest."""
     try:
@@ -39,11 +42,28 @@ def main() -> None:
         sys.exit(_say(error, 1))
     except KeyboardInterrupt:
         sys.exit(0)
+    except SystemExit as end:
+        sys.exit(0 if end.code == CTRL_C else end.code)
 
 
 def _say(error: Exception, status: int) -> int:
     sys.stderr.write(f"streamer: {' '.join(str(error).split())}\n")
     return status
+
+
+@app.callback(invoke_without_command=True)
+def version(
+    context: typer.Context, show: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False
+) -> None:
+    """Real-time analysis of single-photon time tags."""
+    if show:
+        from importlib.metadata import version as installed
+
+        sys.stdout.write(f"streamer {installed('photon-streamer')}\n")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        sys.stdout.write(context.get_help() + "\n")
+        raise typer.Exit(2)
 
 
 @app.command()
@@ -60,7 +80,7 @@ def demo(
 
     shown = has_display()
     picture = None if shown else out / "viewer.png"
-    out.mkdir(parents=True, exist_ok=True)
+    _writable(out)
     recording, truth = bundled_recording()
     with progress_bar() as progress:
         summary, _ = run(
@@ -90,10 +110,12 @@ def replay(
     from streamer.config import load_settings
     from streamer.launch import has_display
     from streamer.registry import RECORDINGS, open_source, split_address
+    from streamer.replay import SourceDied
     from streamer.replay import replay as run
     from streamer.show import print_summary, progress_bar
 
     settings = load_settings(config)
+    _writable(out)
     chosen = [*([f"speed={speed}"] if split_address(file)[0] in RECORDINGS else []), *(options or [])]
     open_source(
         file, _pairs(chosen)
@@ -101,16 +123,22 @@ def replay(
     viewer = not no_viewer and has_display()
     if not no_viewer and not viewer:
         sys.stderr.write("streamer: no display, so no window; --no-viewer says so beforehand\n")
+    died: SourceDied | None = None
     with progress_bar(hidden=as_json) as progress:
-        summary, _ = run(
-            file, settings, options=chosen, config=config, out=out, viewer=viewer, quiet=as_json, progress=progress
-        )
+        try:
+            summary, _ = run(
+                file, settings, options=chosen, config=config, out=out, viewer=viewer, quiet=as_json, progress=progress
+            )
+        except SourceDied as error:
+            summary, died = error.summary, error
     if as_json:
         sys.stdout.write(json.dumps(summary, allow_nan=False) + "\n")
     else:
         print_summary(summary, summary.get("truth"))
         if out is not None:
             sys.stdout.write(f"results: {out / 'summary.json'}, {out / 'results.npz'}\n")
+    if died is not None:
+        raise died
 
 
 @app.command()
@@ -126,6 +154,7 @@ def serve(
     from streamer.transport import Hub
 
     settings = load_settings(config)
+    _writable(out)
     with Hub(address) as hub:
         daemon = Daemon(hub, settings, saver(out, per_run=True))
         obey_signals(daemon)
@@ -180,6 +209,11 @@ def batch(
     from streamer.config import load_settings
 
     settings = load_settings(config)
+    _writable(out)
+    names = [path.name for path in files]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if out is not None and twice:
+        raise InputError(f"--out {out}: two recordings are called {twice[0]}, and would share a folder; rename one")
     folders = [None if out is None else str(out / path.name) for path in files]
     failed = 0
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
@@ -211,6 +245,21 @@ def check(
         sys.stdout.write(json.dumps(found, allow_nan=False) + "\n")
     else:
         print_check(found)
+
+
+def _writable(folder: Path | None) -> None:
+    """Make the folder for results now: that it cannot be written to must not come out after the measurement."""
+    if folder is None:
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise InputError(
+            f"{folder}: results cannot be written there ({error.strerror or error}); choose another --out folder"
+        ) from None
 
 
 def _pairs(options: list[str]) -> dict[str, str]:

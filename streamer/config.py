@@ -21,7 +21,7 @@ class Settings(BaseModel):
 
     bin_ms: Positive = Field(10.0, le=10_000, description="Length of a segment of the intensity trace, in ms.")
     channels: tuple[Channel, ...] | None = Field(
-        None, description="Record channels whose photons are analysed; all that occur when left out."
+        None, min_length=1, description="Record channels whose photons are analysed; all that occur when left out."
     )
     pairs: tuple[tuple[Channel, Channel], ...] | None = Field(
         None,

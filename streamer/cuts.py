@@ -34,6 +34,9 @@ class Cut:
 
     def changed(self, request: dict[str, Any]) -> Cut:
         """The cut with the keys that `request` names; ValueError with one line when a value is not allowed."""
+        unknown = [key for key in request if key not in ("do", *Cut.__slots__)]
+        if unknown:
+            raise ValueError(f"cut: no such key {unknown[0]!r}; known are {', '.join(Cut.__slots__)}")
         thresholds, states, gate = self.thresholds_cps, self.states, self.gate_ns
         if "thresholds_cps" in request:
             thresholds = _thresholds(request["thresholds_cps"])

@@ -42,6 +42,7 @@ class Daemon:
         saved: where the results of that run were written.
         failed: why they could not be written.
         summary: its final summary.
+        stopped_by: why the loop was asked to end.
     """
 
     def __init__(self, hub: Hub, settings: Settings, save: Save | None = None) -> None:
@@ -52,7 +53,7 @@ class Daemon:
         self.failed: InputError | None = None
         self.summary: dict[str, Any] | None = None
         self._id = uuid.uuid4().hex[:12]
-        self._asked_to_stop: str | None = None
+        self.stopped_by: str | None = None
         self._published = self._due = 0.0
         self._next_slow = 0.0
         self._told = 0.0
@@ -63,13 +64,13 @@ class Daemon:
 
     def stop(self, reason: str) -> None:
         """Ask the loop to end; safe from a signal handler or another thread."""
-        self._asked_to_stop = self._asked_to_stop or reason
+        self.stopped_by = self.stopped_by or reason
 
     def serve(self, until: Callable[[], bool] = lambda: False) -> None:
         """Work until `stop` is called or `until()` is true; then end the run: final Results are published and saved."""
-        while self._asked_to_stop is None and not until():
+        while self.stopped_by is None and not until():
             self.step()
-        self.close(self._asked_to_stop or "daemon ended")
+        self.close(self.stopped_by or "daemon ended")
 
     def step(self) -> None:
         """Take what has come, at most one publishing interval long, and publish when it is time."""
@@ -85,7 +86,7 @@ class Daemon:
                 # What is quick goes out first: the age of a Result must not depend on what takes long.
                 self.publish(slow=False)
                 # On a grid: being late once, by the chunks that came together, does not make all that follow late.
-                self._due += interval * max(1.0, (now - self._due) // interval + 1)
+                self._due += interval * ((now - self._due) // interval + 1)
                 if now >= self._next_slow:
                     self.publish()
             elif now - self._told >= IDLE_S:
@@ -214,7 +215,8 @@ class Daemon:
             "save": self._save_now,
             "stop": self._stop_source,
         }
-        action = actions.get(request.get("do"))
+        asked = request.get("do")
+        action = actions.get(asked) if isinstance(asked, str) else None
         if action is None:
             return {"ok": False, "error": f"do: must be one of {', '.join(actions)}, got {request.get('do')!r}"}
         if self.run is None and request["do"] != "status":

@@ -26,12 +26,13 @@ from streamer.trace import Trace
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Where every photon is. received = analysed + open + outside.
+    """Where every photon is. received = analysed + open + outside + excluded.
 
     Attributes:
         received: photons that came in chunks.
         analysed: photons in closed segments, in every table.
         open: photons of the segment that is not over, and those a delay holds back.
+        excluded: photons in closed segments on channels that are not analysed.
         outside: photons that a delay moved over the end of a stretch, or that came while the analysis was stopped.
     """
 
@@ -39,6 +40,7 @@ class Account:
     analysed: int
     open: int
     outside: int
+    excluded: int
 
 
 class Pipeline:
@@ -120,7 +122,8 @@ class Pipeline:
     def account(self) -> Account:
         """Where every photon is."""
         waiting = self.group.open_photons + len(self.delays.held.time)
-        return Account(int(self.received.sum()), self.group.counted, waiting, self.delays.outside)
+        analysed = int(self.tables["exposure"]["photons"].sum())
+        return Account(int(self.received.sum()), analysed, waiting, self.delays.outside, self.group.counted - analysed)
 
     @property
     def warnings(self) -> list[str]:

@@ -61,6 +61,10 @@ def make_plan(info: StreamInfo, settings: Settings) -> Plan:
     if not detectors:
         warnings.append("channels: no photon was found, so there is nothing to analyse")
     check_pairs(pairs, detectors)
+    if counts:
+        named = {*(settings.delays_ns if isinstance(settings.delays_ns, dict) else ()), *(settings.t0_ns or ())}
+        absent = sorted({*named, *(channel for one in pairs for channel in one)} - set(counts))
+        warnings += [f"channel {channel}: named in the settings, but it has no photons" for channel in absent]
     if len(detectors) == 1 and not pairs:
         warnings.append(f"g2: needs two detectors, only channel {detectors[0]} has photons; no g2")
 
@@ -79,7 +83,7 @@ def make_plan(info: StreamInfo, settings: Settings) -> Plan:
         if period
         else max(CW_WINDOW_NS, 2 * search_ns)
     )
-    half = max(1, math.ceil(reach_ns * 1e-9 / fine_s / width))
+    half = max(1, math.ceil(reach_ns * 1e-9 / fine_s / width - 1e-9))
     if 2 * half + 1 > MOST_TAU_BINS:
         raise InputError(
             f"tau_bin_ns, tau_window_ns: at most {MOST_TAU_BINS} tau bins, got {2 * half + 1} "

@@ -16,7 +16,19 @@ from streamer.registry import load_sink
 from streamer.result import Result
 from streamer.transport import Hub
 
-SNAPSHOT_S = 60.0
+INTERRUPTED = "interrupted"
+WRONG_INPUT = 2  # exit status of a child that was given unreadable input
+GONE = 20  # looks at a dead source's socket before it is given up
+
+
+class SourceDied(StreamerError):
+    """The source's process died in the middle; `summary` is of what had come."""
+
+    def __init__(self, summary: dict[str, Any]) -> None:
+        super().__init__(
+            f"{summary['file'] or summary['format']}: {summary['stopped_by']}; the numbers are of what came before"
+        )
+        self.summary = summary
 
 
 def saver(out: Path, *, per_run: bool) -> Callable[[str, Sequence[Result]], str]:
@@ -35,7 +47,7 @@ def obey_signals(daemon: Daemon) -> None:
     if threading.current_thread() is threading.main_thread():
         for name in ("SIGINT", "SIGTERM", "SIGBREAK"):  # the last exists on Windows only
             if hasattr(signal, name):
-                signal.signal(getattr(signal, name), lambda *_: daemon.stop("interrupted"))
+                signal.signal(getattr(signal, name), lambda *_: daemon.stop(INTERRUPTED))
 
 
 def replay(
@@ -77,12 +89,18 @@ def replay(
             finally:
                 for watcher in watchers:
                     watcher.__exit__(None, None, None)
+        if daemon.summary is None and daemon.stopped_by == INTERRUPTED:
+            raise KeyboardInterrupt
+        if daemon.summary is None and child.status == WRONG_INPUT:
+            raise SystemExit(WRONG_INPUT)  # the source's process has said why
         if daemon.summary is None:
             raise StreamerError(
                 f"{source}: the source's process ended (status {child.status}) before a photon was counted"
             )
         if daemon.failed is not None:
             raise daemon.failed
+        if child.status and daemon.stopped_by is not None and daemon.stopped_by.startswith("source lost"):
+            raise SourceDied(daemon.summary)
         return daemon.summary, status
 
 
@@ -99,7 +117,9 @@ def _run(daemon: Daemon, child: Child, watchers: list[Child], progress: Callable
             daemon.stop("window closed")  # who closes the window has seen enough; one that failed to open ends nothing
         # A source that died without an end has its last words in the socket for a moment.
         gone = gone + 1 if child.status is not None else 0
-        return gone > 20
+        if gone > GONE:
+            daemon.stop(f"source lost (its process ended with status {child.status})")
+        return gone > GONE
 
     daemon.serve(done)
     return max((watcher.status or 0 for watcher in watchers), default=0)

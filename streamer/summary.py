@@ -17,22 +17,27 @@ SWITCHING = 0.01
 def zero_values(correlation: Correlation, row: int) -> dict[str, Any]:
     """g2(0) of one row of a correlation, pulsed or cw, in the same words."""
     zero = correlation.zero[row]
+    overlap = correlation.overlap[row]
     if isinstance(zero, PulsedG2):
         return {
             "g2_0": plain(zero.g2_0), "low": plain(zero.low), "high": plain(zero.high), "central": zero.central,
-            "side_mean": plain(zero.side_mean), "g2_0_segments": plain(zero.g2_0_segments), "verdict": zero.verdict,
-            "reason": zero.reason,
+            "side_mean": plain(zero.side_mean), "g2_0_segments": plain(zero.g2_0_segments),
+            "verdict": None if zero.g2_0 is None or overlap else zero.verdict, "reason": zero.reason or overlap,
         }  # fmt: skip
     return {
         "g2_0": plain(zero.value), "low": plain(zero.low), "high": plain(zero.high), "central": zero.pairs,
-        "side_mean": plain(zero.expected), "g2_0_segments": None, "verdict": zero.verdict, "reason": zero.reason,
+        "side_mean": plain(zero.expected), "g2_0_segments": None,
+        "verdict": None if zero.value is None or overlap else zero.verdict, "reason": zero.reason or overlap,
     }  # fmt: skip
 
 
 def offered_delay(answers: Answers, plan: Plan) -> dict[str, float] | None:
     """A displaced centre that was found and not applied: {delay_ns, significance in sigmas}, b later than a."""
     found = answers.offer
-    if found is not None and found.found and found.delay_ns is not None:
+    middle_ns = (
+        plan.layout.tau_width * plan.layout.fine_s * 1e9 / 2
+    )  # nearer to zero than that there is nothing to move
+    if found is not None and found.found and found.delay_ns is not None and abs(found.delay_ns) > middle_ns:
         return {"delay_ns": float(found.delay_ns), "significance": float(found.sigma)}
     return plan.offer
 
@@ -84,11 +89,11 @@ def state_values(answers: Answers) -> tuple[list[dict[str, Any]], list[str]]:
             lifetime, one_over_e = answers.decays.lifetimes[row], answers.decays.one_over_e[row]
             values |= {
                 "lifetime_ns": plain(lifetime.value_ns), "lifetime_error_ns": plain(lifetime.error_ns),
-                "one_over_e_ns": plain(one_over_e.value_ns), "one_over_e_error_ns": plain(one_over_e.error_ns),
+                "one_over_e_ns": plain(one_over_e.value_ns),
             }  # fmt: skip
             warnings += [f"{state.name}: {text}" for text in (lifetime.reason, one_over_e.reason) if text]
         else:
-            values |= dict.fromkeys(("lifetime_ns", "lifetime_error_ns", "one_over_e_ns", "one_over_e_error_ns"))
+            values |= dict.fromkeys(("lifetime_ns", "lifetime_error_ns", "one_over_e_ns"))
         if answers.correlations:
             zero = zero_values(answers.correlations[0], row)
             values |= {key: zero[key] for key in ("g2_0", "low", "high", "central", "side_mean", "verdict")}

@@ -176,6 +176,6 @@ def first_look(
     guess = period
     if signal[0] > 0:
         guess = max(float(grid[np.argmax(signal <= math.exp(-1) * signal[0])]) - early_ns, 0.5 * grid[1])
-    seen = signal > SEEN * np.sqrt(rest + spread * left**2)
+    seen = signal > SEEN * np.sqrt(np.maximum(rest + spread * left**2, 0.0))
     ratio = max(float(signal[0]), 0.0) / guess / max(base, 1 / period)
     return guess, ratio, float(grid[len(seen) - 1 - np.argmax(seen[::-1])]) - early_ns
