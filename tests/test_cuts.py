@@ -53,6 +53,7 @@ def test_a_request_changes_what_it_names_and_nothing_else():
         ({"gate_ns": -1}, "gate_ns"),
         ({"gate_ns": float("inf")}, "gate_ns"),
         ({"gate_ns": "2"}, "gate_ns"),
+        ({"threshold_cps": [3.0]}, "threshold_cps"),
     ],
 )
 def test_a_wrong_request_is_one_line_that_names_the_key(request_, word):

@@ -192,7 +192,8 @@ def test_stopping_the_daemon_saves_what_was_counted(dot):
 def test_requests_that_make_no_sense_get_one_line():
     with running() as (_, address), Control(address) as control:
         assert control.ask({"do": "status"})["status"]["state"] == "waiting"
-        for request, word in (({"do": "dance"}, "do:"), ({}, "do:"), ({"do": "pause"}, "no stream yet")):
+        senseless = [{"do": "dance"}, {"do": ["x"]}, {}]
+        for request, word in [*((one, "do:") for one in senseless), ({"do": "pause"}, "no stream yet")]:
             reply = control.ask(request)
             assert reply["ok"] is False
             assert word in reply["error"]

@@ -11,6 +11,7 @@ from streamer.config import Settings
 from streamer.cuts import Cut
 from streamer.errors import InputError, ProtocolError
 from streamer.pipeline import Pipeline
+from streamer.registry import open_source
 
 
 def run(info, chunks, settings, end=None):
@@ -227,3 +228,49 @@ def test_a_centre_within_the_middle_bin_is_left_where_it_is(dot):
     found = {"delay_ns": 0.4, "sigma": 9.0, "found": True, "candidates": 1, "reason": None}
     plan = Pipeline(replace(info, look={"channels": {"0": 1, "1": 1}, "pair": [0, 1], "delay": found}), Settings()).plan
     assert (plan.delays_ns, plan.shifts, plan.offer) == ({}, {}, None)
+
+
+def simulated(**options):
+    source = open_source("simulate:single", {key: str(value) for key, value in options.items()})
+    chunks = list(source.chunks())
+    return source.info, chunks, source.end()
+
+
+def test_no_verdict_where_photons_come_after_the_next_pulse():
+    """A perfect single emitter whose decay is twice the period: the centre fills with neighbours' photons."""
+    info, chunks, end = simulated(rate_hz=80e6, tau_x_ns=25, nbar=0.05, t0_ns=1, duration=1, seed=2)
+    summary = everything(run(info, chunks, Settings(delays_ns={}), end))[1]
+    assert summary["g2"]["g2_0"] > 0.5
+    assert summary["g2"]["verdict"] is None
+    assert any("no verdict" in line for line in summary["warnings"])
+
+
+def test_a_verdict_is_given_where_pulses_are_apart():
+    info, chunks, end = simulated(rate_hz=5e6, tau_x_ns=10, nbar=0.3, duration=4, seed=2)
+    summary = everything(run(info, chunks, Settings(delays_ns={}), end))[1]
+    assert summary["g2"]["verdict"] == "single"
+
+
+def test_no_one_over_e_time_behind_a_broad_response():
+    info, chunks, end = simulated(tau_x_ns=2, jitter_ps=600, duration=2, seed=2)
+    (state,) = everything(run(info, chunks, Settings(delays_ns={}), end))[1]["states"]
+    true = info.truth["states"][0]["mean_arrival_ns"]
+    assert state["lifetime_ns"] == pytest.approx(true, abs=5 * state["lifetime_error_ns"])
+    assert state["one_over_e_ns"] is None
+
+
+def test_switching_widens_the_errors_to_hold_the_truth(dot):
+    info, chunks, end = dot
+    pipeline = run(info, chunks, SETTINGS, end)
+    answers = pipeline.answers()
+    assert answers.mixture.switching > 0
+    true = {state["name"]: state["mean_arrival_ns"] for state in info.truth["states"]}
+    for name, lifetime in zip(answers.rows[1:], answers.decays.lifetimes[1:], strict=True):
+        assert lifetime.low_ns <= true[name] <= lifetime.high_ns
+
+
+def test_photons_of_channels_that_are_not_analysed_are_excluded_not_analysed(dot):
+    info, chunks, end = dot
+    account = run(info, chunks, Settings(channels=(0,)), end).account
+    of_zero = sum(int((chunk.channel == 0).sum()) for chunk in chunks)
+    assert (account.analysed, account.excluded) == (of_zero, account.received - of_zero)
