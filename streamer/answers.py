@@ -14,7 +14,7 @@ from streamer.accumulators.exposure import FIXED
 from streamer.cuts import Cut, state_rows, sum_rows
 from streamer.estimators import g2 as g2_estimators
 from streamer.estimators.alignment import DelayOffer, find_delay
-from streamer.estimators.excitation import Excitation, locate_excitation
+from streamer.estimators.excitation import locate_excitation
 from streamer.estimators.g2 import CwZero, GatedG2, PulsedG2
 from streamer.estimators.lifetime import Lifetime, state_lifetime
 from streamer.estimators.one_over_e import OneOverE, one_over_e
@@ -174,12 +174,12 @@ def _decays(counts: NDArray[np.int64], plan: Plan) -> Decays:
     layout = plan.layout
     resolution_ns = layout.resolution_s * 1e9
     bin_ns, period_ns = resolution_ns * (1 << layout.nanotime_shift), layout.period * resolution_ns
-    # The excitation is found anew in all that was counted, unless somebody knows it.
+    # The excitation is found anew in all that was counted, unless somebody knows it; the response's width
+    # is found in any case.
+    places = [locate_excitation(counts[0, d], bin_ns, period_ns) for d in range(len(layout.detectors))]
     places = [
-        Excitation(plan.t0_ns.get(channel), 0.0, None, None)
-        if channel in plan.t0_given
-        else locate_excitation(counts[0, d], bin_ns, period_ns)
-        for d, channel in enumerate(layout.detectors)
+        replace(place, t0_ns=plan.t0_ns.get(channel), error_ns=0.0, reason=None) if channel in plan.t0_given else place
+        for channel, place in zip(layout.detectors, places, strict=True)
     ]
     found = [d for d, place in enumerate(places) if place.t0_ns is not None]
     zero = np.array([place.t0_ns for place in places if place.t0_ns is not None])
