@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmarks import table
 from benchmarks.emitter import EMITTERS, run
+from benchmarks.formats import speeds
 from benchmarks.memory import growth
 from benchmarks.question import TASKS, Question
 from benchmarks.race import Contender, race
@@ -104,7 +105,9 @@ def main() -> None:
     parser.add_argument("--photons", type=float, default=1e7, help="of each recording")
     parser.add_argument("--rounds", type=int, default=5, help="runs of each, after one to warm up")
     parser.add_argument("--data", type=Path, default=CACHE, help="folder that keeps the recordings")
-    parser.add_argument("--only", nargs="+", choices=("race", "daemon", "memory", "simulator"), help="parts to run")
+    parser.add_argument(
+        "--only", nargs="+", choices=("race", "formats", "daemon", "memory", "simulator"), help="parts to run"
+    )
     arguments = parser.parse_args()
     photons, rounds, folder = int(arguments.photons), arguments.rounds, arguments.data
     asked = question(photons, folder)
@@ -112,6 +115,7 @@ def main() -> None:
     same = Settings(lags=5, tau_bin_ns=asked.width_s * 1e9, tau_window_ns=asked.half * asked.width_s * 1e9)
     parts: dict[str, Callable[[], None]] = {
         "race": lambda: race_all(asked, photons, rounds),
+        "formats": lambda: say(table.aligned(speeds(photons, rounds)) + "\n"),
         "daemon": lambda: through_daemon(
             {"T3": longer["t3"], "T2": longer["t2"]}, {"default": Settings(), "as raced": same}, rounds
         ),

@@ -116,8 +116,13 @@ class PtuWriter:
             created: date for the header; now, if None. With it given, equal streams make equal files.
 
         Raises:
-            InputError: the file cannot be created.
+            InputError: the file cannot be created, or the stream's macro clock is not the laser.
         """
+        if info.pulse_s is not None:
+            raise InputError(
+                f"{path}: a PTU file counts laser pulses, but this stream's clock of {info.tick_s * 1e9:g} ns is not "
+                "the laser; save it in another format"
+            )
         self._path, self._info = Path(path), info
         self._bits = _TIME_BITS[info.mode]
         self._buffer = np.empty(_BUFFER, np.uint32)

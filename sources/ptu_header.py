@@ -37,6 +37,7 @@ class PtuHeader:
         duration_s: how long the measurement took, or was to take; None when neither is said.
         warnings: contradictions that leave the photons sure, one line each.
         truth: what our own PTU writer has kept of a simulated stream; else {}.
+        promised: records according to the header, where it says a number above 0 and the file is that long; else None.
     """
 
     layout: Layout
@@ -49,6 +50,7 @@ class PtuHeader:
     duration_s: float | None
     warnings: tuple[str, ...] = ()
     truth: dict[str, Any] = field(default_factory=dict)
+    promised: int | None = None
 
 
 def read_header(path: Path) -> PtuHeader:
@@ -148,6 +150,7 @@ class _Reading:
             ),
             duration_s=self._duration(),
             truth=self._own_notes(),
+            promised=says if isinstance(says := self.tags.get("TTResult_NumberOfRecords"), int) and says > 0 else None,
             warnings=tuple(self.warnings),
         )
 

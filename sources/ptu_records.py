@@ -21,10 +21,8 @@ import numpy as np
 from numba import njit, types
 from numpy.typing import NDArray
 
-# Columns of `state`, the int64[8] that the kernel carries from block to block.
-PHOTONS, MARKERS, TICKS, LATEST, BACKSTEPS, BEYOND, SYNCS, UNKNOWN = range(8)
+from sources.record_state import BACKSTEPS, BEYOND, LATEST, LONGEST, MARKERS, PHOTONS, SYNCS, TICKS, UNKNOWN
 
-LONGEST = 1 << 61  # ticks: 26 days of picoseconds, and far enough from the end of int64 for one block's overflows
 _BLOCK = 1024  # records compacted at a time: records, words and bases (16 KiB) stay in the first-level cache
 _CALM = 12  # after a block with fewer than 1 special record in so many, the next is read by fours
 
@@ -239,10 +237,7 @@ def decode(records, rules, time, nanotime, channel, marker_time, marker, state):
         nanotime: uint16[p] in T3, uint16[0] in T2.
         channel: uint8[p], as in the record; a sync event's is the one of the rules.
         marker_time, marker: int64[q] and uint8[q], q >= state[MARKERS] + r.
-        state: int64[8], read and written. PHOTONS and MARKERS: entries of the arrays in use. TICKS: time of all
-            overflows so far. LATEST: greatest time of a marker or of a sync event left out. BACKSTEPS: photons
-            earlier than the one before them in `time`. BEYOND: nanotimes above the rules' last. SYNCS: sync events
-            left out. UNKNOWN: records that are none of these.
+        state: int64[at least 8] of `sources.record_state`, read and written. BEYOND: nanotimes above the rules' last.
 
     Returns:
         How many records were decoded: all, unless TICKS has passed LONGEST.

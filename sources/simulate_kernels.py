@@ -33,13 +33,13 @@ CARD_PERIOD, CARD_RESOLUTION, DEAD_0, DEAD_1, CARD_STOP = range(5)
 # what `detect` says
 DONE, FULL, NO_DWELLS = range(3)
 
-_INTS = types.int64[::1]
-_INT_ROWS = types.int64[:, ::1]
-_FLOATS = types.float64[::1]
-_FLOAT_ROWS = types.float64[:, ::1]
+INTS = types.int64[::1]
+INT_ROWS = types.int64[:, ::1]
+FLOATS = types.float64[::1]
+FLOAT_ROWS = types.float64[:, ::1]
 
 
-@njit(types.void(types.npy_rng, _FLOAT_ROWS, _FLOAT_ROWS, _INTS, _INT_ROWS), cache=True, nogil=True)
+@njit(types.void(types.npy_rng, FLOAT_ROWS, FLOAT_ROWS, INTS, INT_ROWS), cache=True, nogil=True)
 def draw_dwells(rng, laws, moves, last, dwells):  # type: ignore[no-untyped-def]
     """Fill `dwells` with the next dwells of the emitter.
 
@@ -78,7 +78,7 @@ def draw_dwells(rng, laws, moves, last, dwells):  # type: ignore[no-untyped-def]
 
 
 @njit(types.int64(types.npy_rng, types.float64, types.int64), cache=True, nogil=True)
-def _next_signal(rng, hazard, pulse):  # type: ignore[no-untyped-def]
+def next_signal(rng, hazard, pulse):  # type: ignore[no-untyped-def]
     """First pulse from `pulse` on with a detected photon; geometric, as floor(exponential / -log(1 - p))."""
     gap = rng.standard_exponential()
     if gap >= hazard * 1e18:
@@ -86,7 +86,7 @@ def _next_signal(rng, hazard, pulse):  # type: ignore[no-untyped-def]
     return pulse + int(gap / hazard)
 
 
-@njit(types.void(_INT_ROWS, _INTS, types.int64, types.int64, types.int64), cache=True, nogil=True)
+@njit(types.void(INT_ROWS, INTS, types.int64, types.int64, types.int64), cache=True, nogil=True)
 def _hold(pending, cursor, pulse, offset, channel):  # type: ignore[no-untyped-def]
     """Insert one detection in time order; detections come almost in order, so few are moved."""
     row = cursor[HELD]
@@ -101,7 +101,7 @@ def _hold(pending, cursor, pulse, offset, channel):  # type: ignore[no-untyped-d
     cursor[HELD] += 1
 
 
-@njit(types.void(types.npy_rng, _FLOATS, _INTS, _INT_ROWS, types.float64), cache=True, nogil=True)
+@njit(types.void(types.npy_rng, FLOATS, INTS, INT_ROWS, types.float64), cache=True, nogil=True)
 def _arrive(rng, optics, cursor, pending, delay):  # type: ignore[no-untyped-def]
     """Send one photon, emitted `delay` fs after the excitation, through beam splitter, detector and cable."""
     channel = 0 if rng.random() < optics[SPLIT] else 1
@@ -114,7 +114,7 @@ def _arrive(rng, optics, cursor, pending, delay):  # type: ignore[no-untyped-def
         _hold(pending, cursor, pulse, instant - passed * period, channel)
 
 
-@njit(types.void(types.npy_rng, _FLOAT_ROWS, _FLOATS, _INTS, _INT_ROWS), cache=True, nogil=True)
+@njit(types.void(types.npy_rng, FLOAT_ROWS, FLOATS, INTS, INT_ROWS), cache=True, nogil=True)
 def _emit(rng, outcomes, optics, cursor, pending):  # type: ignore[no-untyped-def]
     """Draw what was detected of pulse `cursor[SIGNAL]`, given that something was."""
     state = cursor[STATE]
@@ -140,7 +140,7 @@ def _emit(rng, outcomes, optics, cursor, pending):  # type: ignore[no-untyped-de
         _arrive(rng, optics, cursor, pending, delay)
 
 
-@njit(types.void(types.npy_rng, _FLOATS, _INTS), cache=True, nogil=True)
+@njit(types.void(types.npy_rng, FLOATS, INTS), cache=True, nogil=True)
 def next_dark(rng, optics, cursor):  # type: ignore[no-untyped-def]
     """Move `cursor` to the next dark count of either detector: a Poisson process over the whole period."""
     if optics[DARK_GAP] > 1e18:
@@ -155,7 +155,7 @@ def next_dark(rng, optics, cursor):  # type: ignore[no-untyped-def]
 
 
 @njit(
-    types.int64(types.npy_rng, _FLOAT_ROWS, _FLOATS, _INT_ROWS, _INTS, _INT_ROWS),
+    types.int64(types.npy_rng, FLOAT_ROWS, FLOATS, INT_ROWS, INTS, INT_ROWS),
     cache=True,
     nogil=True,
 )
@@ -190,7 +190,7 @@ def detect(rng, outcomes, optics, dwells, cursor, pending):  # type: ignore[no-u
             state = dwells[cursor[DWELL_ROW], 0]
             cursor[STATE], cursor[DWELL_STOP] = state, dwells[cursor[DWELL_ROW], 1]
             cursor[DWELL_ROW] += 1
-            cursor[SIGNAL] = _next_signal(rng, outcomes[state, HAZARD], switch)
+            cursor[SIGNAL] = next_signal(rng, outcomes[state, HAZARD], switch)
             continue
         if cursor[HELD] + COHERENT_MOST > len(pending):
             return FULL
@@ -199,11 +199,11 @@ def detect(rng, outcomes, optics, dwells, cursor, pending):  # type: ignore[no-u
             next_dark(rng, optics, cursor)
             continue
         _emit(rng, outcomes, optics, cursor, pending)
-        cursor[SIGNAL] = _next_signal(rng, outcomes[cursor[STATE], HAZARD], signal + 1)
+        cursor[SIGNAL] = next_signal(rng, outcomes[cursor[STATE], HAZARD], signal + 1)
 
 
 @njit(
-    types.int64(_INT_ROWS, _INTS, _INTS, _INTS, types.uint16[::1], types.uint8[::1]),
+    types.int64(INT_ROWS, INTS, INTS, INTS, types.uint16[::1], types.uint8[::1]),
     cache=True,
     nogil=True,
 )

@@ -8,7 +8,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
-from sources.simulate_settings import EXPONENTIAL, POWER_LAW, PRESETS, Dwell, Settings, State, need
+from sources.simulate_parts import (
+    AT,
+    EXPONENTIAL,
+    LINEAR,
+    PHOTONS,
+    POWER_LAW,
+    SINE,
+    WALK,
+    Bleach,
+    Drift,
+    Dwell,
+    Marker,
+    State,
+    need,
+)
+from sources.simulate_presets import PRESETS
+from sources.simulate_settings import CW, MOST_DETECTORS, PER_DETECTOR, Settings
 from streamer.errors import InputError
 
 LIVE_CHUNK_S = 0.005
@@ -25,11 +41,6 @@ def _number(key: str, text: str) -> float:
 
 def _numbers(key: str, text: str) -> tuple[float, ...]:
     return tuple(_number(key, part) for part in text.split(","))
-
-
-def _pair(key: str, text: str) -> tuple[float, ...]:
-    values = _numbers(key, text)
-    return values * 2 if len(values) == 1 else values
 
 
 def _whole(key: str, text: str) -> int:
@@ -71,19 +82,66 @@ def _rows(key: str, text: str) -> tuple[tuple[float, ...], ...]:
     return tuple(_numbers(key, row) for row in text.split(";"))
 
 
+def _split(key: str, text: str) -> float | tuple[float, ...]:
+    values = _numbers(key, text)
+    return values if len(values) > 1 else values[0]
+
+
+def _orders(key: str, text: str) -> tuple[tuple[float, ...], ...]:
+    """Read `THIRD:FOURTH:...`, one per state, separated by commas."""
+    return tuple(tuple(_number(key, one) for one in part.split(":")) for part in text.split(","))
+
+
+def _law(key: str, text: str, laws: Mapping[str, int], rule: str) -> tuple[str, list[float]]:
+    """Read `LAW:NUMBER:...` with as many numbers as the law has."""
+    law, *rest = text.strip().split(":")
+    need(laws.get(law) == len(rest), key, rule, repr(text.strip()), "leave it out, or write one of these")
+    return law, [_number(key, one) for one in rest]
+
+
+def _drift(key: str, text: str) -> Drift:
+    rule = "linear:PER_S, sine:AMPLITUDE:PERIOD_S or walk:PER_ROOT_S"
+    law, numbers = _law(key, text, {LINEAR: 1, SINE: 2, WALK: 1}, rule)
+    return Drift(law, *numbers)
+
+
+def _bleach(key: str, text: str) -> Bleach:
+    law, (value,) = _law(key, text, {AT: 1, EXPONENTIAL: 1, PHOTONS: 1}, "at:SECONDS, exp:MEAN_S or photons:MEAN")
+    return Bleach(law, value)
+
+
+def _marker(key: str, text: str) -> Marker:
+    number, colon, period = text.strip().partition(":")
+    good = bool(colon) and number.isdecimal()
+    need(good, key, "INPUT:PERIOD_S", repr(text.strip()), f"write such as {key}=1:0.01")
+    return Marker(int(number), _number(key, period))
+
+
+def _markers(key: str, text: str) -> tuple[Marker, ...]:
+    return tuple(_marker(key, part) for part in text.split(","))
+
+
 _READERS: dict[str, Callable[[str, str], Any]] = {
     "mode": _upper,
     "model": _word,
+    "excitation": _word,
     "seed": _whole,
+    "orders": _whole,
+    "detectors": _whole,
+    "levels": _whole,
     "live": _truth,
     "transition": _rows,
+    "filters": _rows,
+    "split": _split,
     "rate": _number,
     "duration": _number,
     "chunk_ms": _number,
-    "jitter_ps": _pair,
-    "dark_cps": _pair,
-    "dead_ns": _pair,
-    "delay_ns": _pair,
+    "bleach": _bleach,
+    "drift_excitation": _drift,
+    "drift_collection": _drift,
+    "markers": _markers,
+    "next_dot": _marker,
+    **dict.fromkeys(PER_DETECTOR, _numbers),
 }  # the others are numbers
 _PER_STATE: dict[str, Callable[[str, str], tuple[Any, ...]]] = {
     "eta_x": _numbers,
@@ -91,7 +149,13 @@ _PER_STATE: dict[str, Callable[[str, str], tuple[Any, ...]]] = {
     "eta_bx": _numbers,
     "tau_bx_ns": _numbers,
     "dwell": _dwells,
+    "eta_mx": _orders,
+    "tau_mx_ns": _orders,
 }
+# Of no meaning without pulses, or with them.
+_PULSED_ONLY = ("rate_hz", "nbar", "t0_ns", "resolution_ps", "eta_mx", "tau_mx_ns", "orders", "modes")
+_CW_ONLY = ("levels", "pump_per_us", "shelve_per_us", "return_per_us")
+_BX_PER_X = 0.25  # lifetimes under cw light where only that of X is given: k2 = 4 k1 (Marder et al.)
 OPTIONS: tuple[str, ...] = tuple(
     sorted(
         ({field.name for field in fields(Settings)} - {"states", "duration_s", "chunk_s"}) | {*_READERS, *_PER_STATE}
@@ -105,16 +169,32 @@ def _states(preset: tuple[State, ...], lists: dict[str, tuple[Any, ...]]) -> tup
     n = next(iter(lengths.values()), len(preset))
     wrong = {key: length for key, length in lengths.items() if length != n}
     if n != len(preset):
-        wrong |= dict.fromkeys((key for key in _PER_STATE if key not in lists and len(preset) > 1), len(preset))
+        used = (key for key in _PER_STATE if any(getattr(state, key) != () for state in preset))
+        wrong |= dict.fromkeys((key for key in used if key not in lists and len(preset) > 1), len(preset))
     if wrong:
         key, length = next(iter(wrong.items()))
         rule = f"one value, or {n} as {next(iter(lengths))} has"
         need(False, key, rule, f"{length} values", f"write {key}=" + ",".join(["VALUE"] * n))
-    states = (preset * n)[:n] if len(preset) == 1 else preset
+    states = (preset * n)[:n]
     given = {key: values * n if len(values) == 1 else values for key, values in lists.items()}
     return tuple(
         replace(state, **{key: values[at] for key, values in given.items()}) for at, state in enumerate(states)
     )
+
+
+def _spread(values: dict[str, Any], preset: Settings, options: Mapping[str, str]) -> None:
+    """Put in `split` for a number of detectors, and one value for each where there is one for all."""
+    if "detectors" in values:
+        n = values.pop("detectors")
+        need("split" not in values, "split", "left out beside detectors", options.get("split"), "leave one of them out")
+        need(1 <= n <= MOST_DETECTORS, "detectors", f"from 1 to {MOST_DETECTORS}", n, "write detectors=4")
+        values["split"] = 0.5 if n == 2 else (1 / n,) * n
+    split = values.get("split", preset.split)
+    n = len(split) if isinstance(split, tuple) else 2
+    for key in PER_DETECTOR:
+        each = values.get(key, getattr(preset, key))
+        if len(set(each)) == 1 and (key not in values or len(each) == 1):
+            values[key] = each[:1] * n
 
 
 def read_settings(where: str, options: Mapping[str, str]) -> tuple[Settings, float | None]:
@@ -139,14 +219,25 @@ def read_settings(where: str, options: Mapping[str, str]) -> tuple[Settings, flo
     lists = {key: _PER_STATE[key](key, text) for key, text in options.items() if key in _PER_STATE}
     values = {key: _READERS.get(key, _number)(key, text) for key, text in options.items() if key not in _PER_STATE}
     rate = values.pop("rate", None)
-    if rate is not None and {"nbar", "eta_c"} <= values.keys():
+    is_cw = values.get("excitation", preset.excitation) == CW
+    if rate is not None and ((is_cw and "eta_c" in values) or {"nbar", "eta_c"} <= values.keys()):
+        named, number = ("eta_c", "two") if is_cw else ("nbar or eta_c", "three")
+        both = "it was" if is_cw else "both were"
         raise InputError(
-            f"simulate: rate={rate:g} is to solve for nbar or eta_c, but both were given; leave one of the three out"
+            f"simulate: rate={rate:g} is to solve for {named}, but {both} given; leave one of the {number} out"
         )
+    for key in _PULSED_ONLY if is_cw else _CW_ONLY:
+        light = "cw" if is_cw else "pulsed"
+        need(key not in options, key, f"left out with excitation={light}", repr(options.get(key)), "leave it out")
+    if is_cw:
+        values.setdefault("mode", "T2")
+        if "tau_x_ns" in lists and "tau_bx_ns" not in lists:
+            lists["tau_bx_ns"] = tuple(tau * _BX_PER_X for tau in lists["tau_x_ns"])
     if "duration" in values:
         values["duration_s"] = values.pop("duration")
     if "chunk_ms" in values:
         values["chunk_s"] = values.pop("chunk_ms") * 1e-3
     elif values.get("live"):
         values["chunk_s"] = LIVE_CHUNK_S
+    _spread(values, preset, options)
     return replace(preset, states=_states(preset.states, lists), **values), rate

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,37 +11,15 @@ from numpy.typing import NDArray
 
 from streamer.accumulators.exposure import FIXED
 from streamer.cuts import Cut, state_rows, sum_rows
+from streamer.decays import Decays, find_lifetimes, overlap_of, switched
 from streamer.estimators import g2 as g2_estimators
 from streamer.estimators.alignment import DelayOffer, find_delay
-from streamer.estimators.excitation import locate_excitation
 from streamer.estimators.g2 import CwZero, GatedG2, PulsedG2
-from streamer.estimators.lifetime import Lifetime, state_lifetime
-from streamer.estimators.one_over_e import OneOverE, one_over_e
 from streamer.estimators.states import Mixture, State, fit_mixture, states_from_thresholds
 from streamer.layout import Layout
 from streamer.plan import Plan
 
-LATE = 0.02  # share of the photons after the next pulse from which a verdict on g2(0) would be one on the overlap
-BROAD = 0.2  # of the lifetime: a broader response moves the 1/e time by more than its error
-USUAL_BLUR_NS = 0.1  # of detector and electronics, where the decay itself does not tell
-
 Tables = Mapping[str, Mapping[str, NDArray[np.int64]]]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Decays:
-    """Decay of every row: all photons, then each state.
-
-    Attributes:
-        counts: int64[rows, detectors, nanotime bins].
-        t0_ns: raw channel -> nanotime of the excitation, None where it could not be found.
-        lifetimes, one_over_e: one per row.
-    """
-
-    counts: NDArray[np.int64]
-    t0_ns: dict[int, float | None]
-    lifetimes: tuple[Lifetime, ...]
-    one_over_e: tuple[OneOverE, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +34,7 @@ class Correlation:
         gates: one per row; None without nanotime.
         zero: one per row: pulsed or cw.
         overlap: one per row: why the peaks of neighbouring pulses cannot be told apart; None where they can.
+        withheld: why none of its numbers is given; None where they are.
     """
 
     pair: tuple[int, int]
@@ -67,6 +45,7 @@ class Correlation:
     gates: tuple[GatedG2, ...] | None
     zero: tuple[PulsedG2 | CwZero, ...]
     overlap: tuple[str | None, ...]
+    withheld: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,6 +60,8 @@ class Answers:
         decays: None in T2.
         correlations: one per pair.
         offer: the displaced centre of the first pair, looked for where nobody has yet; None elsewhere.
+        doubts: what of it was withheld, as in StreamInfo; see streamer.withhold.
+        notes: what should be said of its numbers, one line each.
     """
 
     thresholds_cps: tuple[float, ...]
@@ -91,6 +72,8 @@ class Answers:
     decays: Decays | None
     correlations: tuple[Correlation, ...]
     offer: DelayOffer | None
+    doubts: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def rows(self) -> tuple[str, ...]:
@@ -132,7 +115,7 @@ def answer(tables: Tables, plan: Plan, cut: Cut, cw_window_ns: float = 1.0, earl
         if earlier and earlier.decays:
             decays = replace(earlier.decays, counts=counts)
         else:
-            decays = _switched(_decays(counts, plan), mixture)
+            decays = switched(find_lifetimes(counts, plan), mixture)
     offer = earlier.offer if earlier else _offer(tables, plan)
     kept = [None] * len(layout.pairs) if earlier is None else [one.gates for one in earlier.correlations]
     return Answers(
@@ -168,85 +151,6 @@ def _sum(table: NDArray[np.int64], rows: list[slice]) -> NDArray[np.int64]:
     """`sum_rows` where `rows` part all occupied levels: with `mixed` they make the whole, read once."""
     states = [table[one].sum(axis=0) for one in rows]
     return np.stack([sum(states, table[-1]), *states])
-
-
-def _decays(counts: NDArray[np.int64], plan: Plan) -> Decays:
-    layout = plan.layout
-    resolution_ns = layout.resolution_s * 1e9
-    bin_ns, period_ns = resolution_ns * (1 << layout.nanotime_shift), layout.period * resolution_ns
-    # The excitation is found anew in all that was counted, unless somebody knows it; the response's width
-    # is found in any case.
-    places = [locate_excitation(counts[0, d], bin_ns, period_ns) for d in range(len(layout.detectors))]
-    places = [
-        replace(place, t0_ns=plan.t0_ns.get(channel), error_ns=0.0, reason=None) if channel in plan.t0_given else place
-        for channel, place in zip(layout.detectors, places, strict=True)
-    ]
-    found = [d for d, place in enumerate(places) if place.t0_ns is not None]
-    zero = np.array([place.t0_ns for place in places if place.t0_ns is not None])
-    blur = [place.sigma_ns for place in places if place.t0_ns is not None and place.sigma_ns]
-    sigma = sum(blur) / len(blur) if blur else USUAL_BLUR_NS
-    error = np.array([place.error_ns or 0.0 for place in places if place.t0_ns is not None])
-    lifetimes, one_over_es = [], []
-    for row in counts[:, found]:
-        if not found:
-            why = "the excitation cannot be found in the decay; set t0_ns"
-            lifetimes.append(Lifetime(None, None, None, None, (), 0.0, 0, why))
-            one_over_es.append(OneOverE(None, None, None))
-            continue
-        lifetimes.append(state_lifetime(row, bin_ns, period_ns, zero, sigma_ns=sigma, t0_error_ns=error))
-        # Without a lifetime no background is known to take off, and a 1/e time would be that of signal and background.
-        known = lifetimes[-1].value_ns is not None
-        background = lifetimes[-1].background_per_bin
-        if not known:
-            one_over_es.append(OneOverE(None, None, None))
-        elif sigma > BROAD * float(lifetimes[-1].value_ns or 0.0):
-            why = f"1/e time: the response ({sigma:.2g} ns) is too broad beside the decay"
-            one_over_es.append(OneOverE(None, None, why))
-        else:
-            one_over_es.append(one_over_e(row, bin_ns, period_ns, zero, background, sigma))
-    t0 = {channel: place.t0_ns for channel, place in zip(layout.detectors, places, strict=True)}
-    return Decays(counts, t0, tuple(lifetimes), tuple(one_over_es))
-
-
-def _overlap(decays: Decays | None, row: int, period_ns: float) -> str | None:
-    """Why pulses overlap: photons that come after the next pulse are counted as that pulse's."""
-    if decays is None or not period_ns:
-        return None
-    lifetime = decays.lifetimes[row]
-    if lifetime.value_ns is None:
-        flat = "flat" in (lifetime.reason or "")
-        return "the decay is flat over the laser period: pulses cannot be told apart, no verdict" if flat else None
-    late = math.exp(-period_ns / lifetime.value_ns)
-    if late < LATE:
-        return None
-    return (
-        f"{100 * late:.0f} % of the photons come after the next pulse (lifetime {lifetime.value_ns:.3g} ns, period "
-        f"{period_ns:.3g} ns): neighbouring peaks overlap, g2(0) is not that of the emitter; no verdict"
-    )
-
-
-def _switched(decays: Decays, mixture: Mixture | None) -> Decays:
-    """The states' lifetimes with what the segments that hold a switch may add to their errors.
-
-    A share w of the segments is filed under a state in between; a photon of theirs is off by at most the difference of
-    the lifetimes, so no state's mean is off by much more than w times it.
-    """
-    known = [one.value_ns for one in decays.lifetimes[1:] if one.value_ns is not None]
-    if mixture is None or len(known) < 2 or not mixture.switching:
-        return decays
-    extra = mixture.switching * (max(known) - min(known))
-    widened = [
-        one
-        if one.value_ns is None or one.error_ns is None
-        else replace(
-            one,
-            error_ns=math.hypot(one.error_ns, extra),
-            low_ns=None if one.low_ns is None else max(0.0, one.low_ns - 2 * extra),
-            high_ns=None if one.high_ns is None else one.high_ns + 2 * extra,
-        )
-        for one in decays.lifetimes[1:]
-    ]
-    return replace(decays, lifetimes=(decays.lifetimes[0], *widened))
 
 
 def _correlation(
@@ -287,7 +191,7 @@ def _correlation(
     )
     peaks = gated.sum(axis=2)
     zeros = tuple(g2_estimators.pulsed_g2(lags, counts, each) for counts, each in zip(peaks, reference, strict=True))
-    overlap = tuple(_overlap(decays, row, layout.period * layout.fine_s * 1e9) for row in range(len(zeros)))
+    overlap = tuple(overlap_of(decays, row, layout.period * layout.fine_s * 1e9) for row in range(len(zeros)))
     if layout.mode == "T3" and gates is None:
         gates = tuple(g2_estimators.gated_g2(lags, counts, each) for counts, each in zip(gated, reference, strict=True))
     return Correlation(layout.pairs[p], tau, np.stack(curves), peaks, reference, gates, zeros, overlap)

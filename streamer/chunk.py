@@ -12,6 +12,8 @@ NO_NANOTIME: NDArray[np.uint16] = np.empty(0, np.uint16)
 NO_TIME: NDArray[np.int64] = np.empty(0, np.int64)
 NO_CHANNEL: NDArray[np.uint8] = np.empty(0, np.uint8)
 
+DOUBTFUL = ("times", "nanotimes", "pairs")  # what a stream may cast doubt on: see `StreamInfo.doubts`
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chunk:
@@ -21,7 +23,7 @@ class Chunk:
     ticks between were not watched: a gap, out of which nothing is counted and which is no live time.
 
     Attributes:
-        start, stop: macro ticks (laser pulses in T3, device ticks in T2).
+        start, stop: macro ticks (T3: laser pulses, unless the info has `pulse_s`; T2: device ticks).
         time: int64[n], macro ticks, never decreasing, each in `[start, stop)`.
         nanotime: uint16[n], units of `StreamInfo.resolution_s` after the laser pulse (T3); empty in T2.
         channel: uint8[n], the channel number of the raw record.
@@ -44,8 +46,9 @@ class StreamInfo:
     """What holds for a whole stream; everything a consumer needs to give ticks and nanotimes their units.
 
     Attributes:
-        mode: "T3" (pulsed: `time` counts laser pulses) or "T2" (`time` counts device ticks).
-        tick_s: length of a macro tick in seconds: the sync period in T3, unrounded.
+        mode: "T3" (photons have a nanotime; `time` counts laser pulses unless `pulse_s` is given) or "T2" (`time`
+            counts device ticks).
+        tick_s: length of a macro tick in seconds, unrounded: the sync period in T3, unless `pulse_s` is given.
         resolution_s: unit of the nanotime in seconds (T3); 0.0 in T2.
         source: the address that made the stream, such as "ptu:run.ptu" or "simulate".
         file: path of the recording, or "" when there is none.
@@ -59,6 +62,13 @@ class StreamInfo:
         truth: what a simulated stream was made from, as plain JSON; {} for a real one.
         t0_ns: nanotime of the excitation per channel in ns where the source knows it, {} elsewhere.
         look: what a bounded first pass over a recording found (see streamer.first_look), plain JSON; {} without one.
+        doubts: what cannot be trusted -> why, one line each: "times" (rates, durations, delays), "nanotimes"
+            (lifetimes, FLID, gates), "pairs" (g2). What is doubted is counted all the same, but its numbers are
+            withheld.
+        pulse_s: T3 whose macro tick is *not* the laser pulse (a clock of the card's own): laser period in seconds.
+            None: a macro tick is a laser pulse. Without the pulse number of a photon no g2 is counted.
+        pulse_known: False where nobody said the laser period: `pulse_s` is then the whole range of the nanotime, and
+            nothing that needs the period is computed.
     """
 
     mode: str
@@ -76,6 +86,10 @@ class StreamInfo:
     truth: dict[str, Any] = field(default_factory=dict)
     t0_ns: dict[int, float] = field(default_factory=dict)
     look: dict[str, Any] = field(default_factory=dict)
+    # Not in the repr, which makes the identity of recordings: those without them keep the one they have.
+    doubts: dict[str, str] = field(default_factory=dict, repr=False)
+    pulse_s: float | None = field(default=None, repr=False)
+    pulse_known: bool = field(default=True, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse units that would make every later number wrong."""
@@ -83,16 +97,28 @@ class StreamInfo:
             raise ValueError(f"mode: must be 'T2' or 'T3', got {self.mode!r}")
         if not 0 < self.tick_s < float("inf"):
             raise ValueError(f"tick_s: must be a positive number of seconds, got {self.tick_s!r}")
-        if self.mode == "T3" and not 0 < self.resolution_s <= self.tick_s:
+        if self.pulse_s is not None and (self.mode != "T3" or not 0 < self.pulse_s < float("inf")):
+            raise ValueError(f"pulse_s: must be a positive number of seconds, and is for T3, got {self.pulse_s!r}")
+        if self.pulse_s is None and not self.pulse_known:
             raise ValueError(
-                f"resolution_s: must be above 0 and at most the laser period {self.tick_s!r} s in T3, "
+                "pulse_known: may be False only with pulse_s, the range of the nanotime; else a tick is it"
+            )
+        if self.mode == "T3" and not 0 < self.resolution_s <= self.laser_s:
+            raise ValueError(
+                f"resolution_s: must be above 0 and at most the laser period {self.laser_s!r} s in T3, "
                 f"got {self.resolution_s!r}"
             )
+        _check_doubts(self.doubts)
+
+    @property
+    def laser_s(self) -> float:
+        """Laser period in seconds (T3); where it is not known, the range of the nanotime."""
+        return self.tick_s if self.pulse_s is None else self.pulse_s
 
     @property
     def period(self) -> float:
         """Laser period in units of the nanotime (T3), not rounded; 0.0 in T2."""
-        return self.tick_s / self.resolution_s if self.mode == "T3" else 0.0
+        return self.laser_s / self.resolution_s if self.mode == "T3" else 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for the wire and for files."""
@@ -111,6 +137,12 @@ class StreamInfo:
         return cls(**known)
 
 
+def _check_doubts(doubts: dict[str, str]) -> None:
+    for what, reason in doubts.items():
+        if what not in DOUBTFUL or not isinstance(reason, str) or not reason:
+            raise ValueError(f"doubts: must map {', '.join(DOUBTFUL)} to a line of text, got {what!r}: {reason!r}")
+
+
 @dataclass(frozen=True, slots=True)
 class StreamEnd:
     """The last thing a source says: why it ended and what only the end can know.
@@ -121,6 +153,7 @@ class StreamEnd:
         lost_records: records known to be missing.
         sync_records: sync events that were not taken as photons (T2).
         warnings: contradictions found while reading, one line each.
+        doubts: as in StreamInfo, found while reading.
     """
 
     reason: str
@@ -128,6 +161,11 @@ class StreamEnd:
     lost_records: int = 0
     sync_records: int = 0
     warnings: tuple[str, ...] = ()
+    doubts: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse doubts that would withhold nothing."""
+        _check_doubts(self.doubts)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for the wire."""

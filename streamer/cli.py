@@ -116,10 +116,11 @@ def replay(
 
     settings = load_settings(config)
     _writable(out)
-    chosen = [*([f"speed={speed}"] if split_address(file)[0] in RECORDINGS else []), *(options or [])]
-    open_source(
-        file, _pairs(chosen)
-    )  # a file that cannot be read is said here, in one line, before anything is started
+    name, _ = split_address(file)
+    chosen = [*([f"speed={speed}"] if name in RECORDINGS else []), *(options or [])]
+    if name in RECORDINGS or name == "simulate":
+        # What cannot be read is said here, in one line, before anything is started; a device can be opened only once.
+        open_source(file, _pairs(chosen))
     viewer = not no_viewer and has_display()
     if not no_viewer and not viewer:
         sys.stderr.write("streamer: no display, so no window; --no-viewer says so beforehand\n")

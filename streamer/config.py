@@ -39,7 +39,7 @@ class Settings(BaseModel):
     period_ns: Positive | None = Field(
         None,
         description="Laser period in ns of a pulsed T2 stream; found in recordings when left out. "
-        "T3 streams bring their own.",
+        "T3 streams bring their own, or say that they do not know it; then this is it.",
     )
     t0_ns: dict[Channel, float] | None = Field(
         None, description="Nanotime of the excitation per channel in ns; found in recordings when left out (T3)."

@@ -17,7 +17,7 @@ from streamer.config import Settings
 from streamer.estimators.alignment import DelayOffer, find_delay, find_period
 from streamer.estimators.excitation import Excitation, locate_excitation
 from streamer.group import Group
-from streamer.layout import Layout
+from streamer.layout import Layout, no_pairs, with_period
 from streamer.tally import channel_counts
 
 SAMPLE = 100_000  # photons that show which channels there are
@@ -30,13 +30,14 @@ def first_look(chunks: Iterable[Chunk], info: StreamInfo, settings: Settings) ->
     """What the first `settings.look_photons` photons tell, as plain JSON for `StreamInfo.look`.
 
     Keys: photons, channels {channel: photons}, t0_ns {channel: ns or None}, period_ns (a T2 comb, or None),
-    pair [a, b] or None, delay {delay_ns: b later than a, sigma, found, reason} or None.
+    pair [a, b] or None, delay {delay_ns: b later than a, error_ns, sigma, found, reason} or None.
     """
-    chunks = iter(chunks)
+    chunks, info = iter(chunks), with_period(info, settings.period_ns)
     first, counts = _first_photons(chunks, min(SAMPLE, settings.look_photons))
     present = [int(channel) for channel in np.flatnonzero(counts)]
-    pair = choose_pair(settings, {channel: int(counts[channel]) for channel in present})
-    period_ns = info.tick_s * 1e9 if info.mode == "T3" else settings.period_ns
+    unpaired = no_pairs(info, settings.period_ns)
+    pair = None if unpaired else choose_pair(settings, {channel: int(counts[channel]) for channel in present})
+    period_ns = info.laser_s * 1e9 if info.mode == "T3" else settings.period_ns
     group = _group(info, present, pair, period_ns, settings.max_delay_ns)
     counts[:] = 0
     for chunk in chain(first, chunks):
@@ -47,10 +48,10 @@ def first_look(chunks: Iterable[Chunk], info: StreamInfo, settings: Settings) ->
     group.finish()
     tables, layout = {one.name: one.tables for one in group.accumulators}, group.layout
     places: dict[int, Excitation] = {}
-    if "lifetime" in tables:
+    if "lifetime" in tables and info.pulse_known:
         bin_ns = info.resolution_s * 1e9 * (1 << layout.nanotime_shift)
         decays = tables["lifetime"]["decay"].sum(axis=0)
-        places = {c: locate_excitation(decays[d], bin_ns, info.tick_s * 1e9) for d, c in enumerate(layout.detectors)}
+        places = {c: locate_excitation(decays[d], bin_ns, info.laser_s * 1e9) for d, c in enumerate(layout.detectors)}
     look: dict[str, Any] = {
         "photons": int(counts.sum()),
         "channels": {str(channel): int(counts[channel]) for channel in np.flatnonzero(counts)},
@@ -68,6 +69,7 @@ def first_look(chunks: Iterable[Chunk], info: StreamInfo, settings: Settings) ->
     offer = find_delay(tau_ns, table, period_ns, max_delay_ns=settings.max_delay_ns)
     look["delay"] = {
         "delay_ns": _sharpened(offer, period_ns, *(places.get(channel) for channel in pair or ())),
+        "error_ns": offer.error_ns,
         "sigma": offer.sigma,
         "found": offer.found,
         "candidates": offer.candidates,
@@ -121,6 +123,6 @@ def _group(
     detectors = tuple(sorted({*present, *(pair or ())}))
     layout = Layout(
         info.mode, info.tick_s, info.resolution_s, detectors, (pair,) if pair else (), 1.0, info.period, 2,
-        width, math.ceil(reach_ns * 1e-9 / fine_s / width), (0,) * len(detectors),
+        width, math.ceil(reach_ns * 1e-9 / fine_s / width), (0,) * len(detectors), info.pulse_known,
     )  # fmt: skip
     return Group(layout, [one(layout) for one in (Lifetime, Coincidences) if one.needs(layout)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -16,6 +16,7 @@ from streamer.levels import LevelScale
 NANOTIME_BINS = 4096  # a decay needs no more; a finer card is counted in whole multiples of its resolution
 MEAN_BINS = 1024  # of the mean nanotime in the FLID over the period, of which a lifetime's spread is a small part
 GATE_BINS = 256
+LEAST_PERIOD = 4  # ticks: in a shorter laser period a T2 time does not tell the pulse that a photon belongs to
 GUARD_S = 0.5e-9  # photons this much before the excitation are early by jitter, not late by a period
 
 
@@ -35,6 +36,8 @@ class Layout:
         tau_width: width of a tau bin in fine units; tau = 0 lies inside the middle bin.
         tau_half: tau bins on each side of the middle one.
         zero: nanotime of the excitation per detector in fine units (T3).
+        wraps: `period` is the laser's, so that what comes before the excitation is the last pulse's. False: it is the
+            range of the nanotime, as nobody said the laser's.
     """
 
     mode: str
@@ -48,6 +51,7 @@ class Layout:
     tau_width: int
     tau_half: int
     zero: tuple[int, ...]
+    wraps: bool = True
 
     @cached_property
     def scale(self) -> LevelScale:
@@ -100,7 +104,9 @@ class Layout:
     @cached_property
     def guard(self) -> int:
         """Early edge of the nanotime window, in nanotime units before the excitation."""
-        return min(round(GUARD_S / self.resolution_s), int(self.period / 8)) if self.mode == "T3" else 0
+        if self.mode != "T3" or not self.wraps:
+            return 0
+        return min(round(GUARD_S / self.resolution_s), int(self.period / 8))
 
     @cached_property
     def pulse_offsets(self) -> NDArray[np.int64]:
@@ -146,6 +152,38 @@ def check_pairs(pairs: tuple[tuple[int, int], ...], detectors: tuple[int, ...]) 
                 f"pairs: each must name two different analysed channels out of {list(detectors)}, got [{a}, {b}]; "
                 "correct `pairs`"
             )
+
+
+def with_period(info: StreamInfo, period_ns: float | None) -> StreamInfo:
+    """The stream with the laser period of the settings, where it has nanotimes and does not know its own.
+
+    Raises:
+        InputError: a period below the nanotime's resolution.
+    """
+    if info.mode != "T3" or info.pulse_known or period_ns is None:
+        return info
+    if period_ns * 1e-9 < info.resolution_s:
+        raise InputError(
+            f"period_ns: must be at least the nanotime's resolution of {info.resolution_s * 1e9:g} ns, "
+            f"got {period_ns:g}; give the laser period in ns"
+        )
+    return replace(info, pulse_s=period_ns * 1e-9, pulse_known=True)
+
+
+def no_pairs(info: StreamInfo, period_ns: float | None) -> str | None:
+    """Why the pulse of a photon cannot be told, so that there is no g2; None where it can or there are no pulses."""
+    tick_ns = info.tick_s * 1e9
+    if info.mode == "T3" and info.pulse_s is not None:
+        return (
+            f"the macro clock ({tick_ns:.6g} ns) is not the laser's, so the pulse that a photon belongs to is not "
+            "known; no g2"
+        )
+    if info.mode == "T2" and period_ns is not None and period_ns < LEAST_PERIOD * tick_ns:
+        return (
+            f"the laser period of {period_ns:g} ns is shorter than {LEAST_PERIOD} ticks of {tick_ns:.6g} ns, so the "
+            "pulse that a photon belongs to is not known; no g2"
+        )
+    return None
 
 
 def units(info: StreamInfo, period_ns: float | None) -> tuple[float, float]:

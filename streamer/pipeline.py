@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer import consistency
 from streamer.accumulators import for_layout
 from streamer.answers import Answers, answer
 from streamer.chunk import Chunk, StreamEnd, StreamInfo
@@ -16,12 +17,14 @@ from streamer.cuts import Cut
 from streamer.delays import Delays
 from streamer.errors import ProtocolError
 from streamer.group import Group
+from streamer.layout import with_period
 from streamer.plan import make_plan
 from streamer.publish import as_results
 from streamer.result import Result
 from streamer.summary import g2_values, state_values
 from streamer.tally import channel_counts, first_fault
 from streamer.trace import Trace
+from streamer.withhold import withhold
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +58,18 @@ class Pipeline:
     """
 
     def __init__(self, info: StreamInfo, settings: Settings) -> None:
-        self.info, self.settings = info, settings
-        self.plan = make_plan(info, settings)
+        self.info, self.settings = with_period(info, settings.period_ns), settings
+        self.plan = make_plan(self.info, settings)
         self.cut = Cut(settings.thresholds_cps, settings.states, settings.gate_ns)
-        self.delays = Delays(self.plan.shifts, info.period)
+        self.delays = Delays(self.plan.shifts, self.info.period)
+        self._first_beyond = consistency.first_beyond(self.info)
         self.group = Group(self.plan.layout, for_layout(self.plan.layout))
         self._trace = Trace(self.plan.layout)
         self.end: StreamEnd | None = None
         self.remarks: list[str] = []  # of the shell, one line each
         self.received = np.zeros(256, np.int64)
-        self.markers = self.gaps = self.lost = self.live_ticks = 0
+        self.markers = self.gaps = self.lost = self.live_ticks = self.beyond = 0
+        self.began: int | None = None
         self.first_tick: int | None = None
         self.last_tick: int | None = None
         self.position: int | None = None
@@ -88,9 +93,11 @@ class Pipeline:
         self.lost += chunk.lost
         self.live_ticks += chunk.stop - chunk.start
         self.position = chunk.stop
+        self.began = chunk.start if self.began is None else self.began
         self.markers += len(chunk.marker)
         if len(chunk.time):
             self.received += channel_counts(chunk.channel)
+            self.beyond += consistency.beyond(chunk.nanotime, self._first_beyond)
             self.first_tick = int(chunk.time[0]) if self.first_tick is None else self.first_tick
             self.last_tick = int(chunk.time[-1])
         self.group.feed(self.delays.feed(chunk))
@@ -110,13 +117,14 @@ class Pipeline:
 
     @property
     def stream_s(self) -> float:
-        """Time of the stream up to which everything was received."""
-        return (self.position or 0) * self.info.tick_s
+        """Time since the first chunk's start up to which everything was received."""
+        return ((self.position or 0) - (self.began or 0)) * self.info.tick_s
 
     @property
     def counted_s(self) -> float:
-        """Time of the stream up to which everything is in the tables."""
-        return self.group.open_start * self.info.tick_s if self.group.start is not None else 0.0
+        """Time since the first chunk's start up to which everything is in the tables."""
+        began = self.began or 0
+        return (self.group.open_start - began) * self.info.tick_s if self.group.start is not None else 0.0
 
     @property
     def account(self) -> Account:
@@ -126,9 +134,28 @@ class Pipeline:
         return Account(int(self.received.sum()), analysed, waiting, self.delays.outside, self.group.counted - analysed)
 
     @property
+    def found(self) -> consistency.Found:
+        """What contradicts itself up to now: doubts, which withhold numbers, and remarks."""
+        tick_s = self.info.tick_s
+        seen = consistency.Seen(int(self.received.sum()), self.beyond, self.live_ticks * tick_s, self.stream_s)
+        doubts, remarks = consistency.compare(self.info, seen, self.end)
+        by_hand = isinstance(self.settings.delays_ns, dict) and bool(self.plan.delays_ns)
+        return consistency.Found(consistency.reach(doubts, self.info.mode, delays_by_hand=by_hand), remarks)
+
+    @property
     def warnings(self) -> list[str]:
-        """What a user should know of stream, plan and end, one line each."""
-        lines = [*self.info.warnings, *self.plan.warnings, *self.remarks, *(self.end.warnings if self.end else ())]
+        """What a user should know of stream, plan, settings and end, one line each; what is doubted comes first."""
+        doubts, remarks = self.found
+        layout, end = self.plan.layout, self.end
+        lines = [
+            *consistency.lines(doubts), *consistency.unsaid(self.info), *self.plan.warnings, *self.remarks, *remarks,
+            *(consistency.unsaid(end) if end else ()),
+            *consistency.setting_remarks(
+                mode=layout.mode, period_ns=layout.period * layout.fine_s * 1e9, gate_ns=self.cut.gate_ns,
+                bin_s=layout.scale.seconds, segments=len(self.tables["sequence"]["segments"]),
+                photons=self.account.analysed, ended=end is not None,
+            ),
+        ]  # fmt: skip
         if self.settings.channels is None:
             late = [int(c) for c in np.flatnonzero(self.received) if c not in self.plan.layout.detectors]
             lines += [
@@ -136,10 +163,10 @@ class Pipeline:
                 "set `channels`"
                 for c in late
             ]
-        return lines
+        return list(dict.fromkeys(lines))
 
     def answers(self, *, fresh: bool = True) -> Answers:
-        """Every number of the present cut, over all photons counted so far.
+        """Every number of the present cut, over all photons counted so far; what is in doubt is withheld.
 
         Not `fresh`: states, lifetimes and gates, which take long to find and change little, may be those of an earlier
         call. After the end everything
@@ -148,19 +175,20 @@ class Pipeline:
         question = (self.cut.thresholds_cps, self.cut.states)
         now = (self.group.counted, self.group.open_start, fresh or self.end is not None)
         asked, then, known = self._answered
+        doubts = self.found.doubts
         if known is not None and asked == question and then == now:
-            return known
+            return withhold(known, doubts, self.plan.layout)
         take_over = not fresh and self.end is None and asked == question
         answers = answer(
             self.tables, self.plan, self.cut, self.settings.cw_window_ns, earlier=known if take_over else None
         )
         self._answered = (question, now, answers)
-        return answers
+        return withhold(answers, doubts, self.plan.layout)
 
     def results(self, stopped_by: str | None = None, *, fresh: bool = True) -> list[Result]:
         """Every Result but the status; provenance has the cut and the stream time, the shell adds run and sequence."""
         answers = self.answers(fresh=fresh)
-        points = self._trace.points(self.tables["sequence"]["segments"])
+        points = self._trace.points(self.tables["sequence"]["segments"], self.began or 0)
         results = as_results(answers, self.tables, points, self.plan, self.cut.gate_ns)
         results.append(Result("summary", "summary", values=self.summary(answers, stopped_by)))
         provenance = {"stream_s": self.counted_s, "cut": self.cut.to_dict(), "final": self.end is not None}
@@ -169,6 +197,7 @@ class Pipeline:
     def summary(self, answers: Answers, stopped_by: str | None = None) -> dict[str, Any]:
         """The `--json` object; a number that cannot be known is None with its reason in `warnings`."""
         info, end = self.info, self.end
+        timed = "times" not in answers.doubts
         g2, g2_warnings = g2_values(answers, self.plan)
         states, state_warnings = state_values(answers)
         return {
@@ -179,8 +208,8 @@ class Pipeline:
             "sync_rate_hz": info.sync_rate_hz,
             "tick_s": info.tick_s,
             "resolution_s": info.resolution_s if info.mode == "T3" else None,
-            "duration_s": self.stream_s,
-            "live_s": self.live_ticks * info.tick_s,
+            "duration_s": self.stream_s if timed else None,
+            "live_s": self.live_ticks * info.tick_s if timed else None,
             "records": end.records if end else None,
             "markers": self.markers,
             "photons": int(self.received.sum()),
@@ -191,10 +220,11 @@ class Pipeline:
             "gaps": self.gaps,
             "sync_records": end.sync_records if end else 0,
             "account": {key: getattr(self.account, key) for key in Account.__slots__},
-            "thresholds_cps": list(answers.thresholds_cps),
+            "thresholds_cps": list(answers.thresholds_cps) if timed else None,
             "g2": g2,
             "states": states,
             "truth": info.truth or None,
+            "doubts": dict(answers.doubts),
             "warnings": [*self.warnings, *g2_warnings, *state_warnings],
             "stopped_by": stopped_by or (end.reason if end else None),
         }

@@ -8,11 +8,13 @@ from typing import Any
 
 from streamer.chunk import StreamInfo
 from streamer.config import Settings
+from streamer.consistency import APART
 from streamer.errors import InputError
 from streamer.first_look import NEIGHBOURS, choose_pair
-from streamer.layout import GUARD_S, Layout, check_pairs, units
+from streamer.layout import GUARD_S, Layout, check_pairs, no_pairs, units
 
 PERIOD_PARTS = 64  # tau bins per laser period
+CERTAIN = 3.0  # standard errors by which a centre must lie beside zero: the dip may be proven, and its place not
 CW_BIN_NS, CW_WINDOW_NS = 0.5, 500.0
 MOST_TAU_BINS = 200_000  # x 425 levels x 8 bytes = 680 MB
 
@@ -50,8 +52,12 @@ def make_plan(info: StreamInfo, settings: Settings) -> Plan:
     detectors = settings.channels if settings.channels is not None else tuple(sorted(counts))
     looked = info.look.get("pair")
     pair = (int(looked[0]), int(looked[1])) if looked else choose_pair(settings, counts)
+    unpaired = no_pairs(info, settings.period_ns)
     pairs = settings.pairs if settings.pairs is not None else ((pair,) if pair else ())
-    if settings.pairs is not None and settings.channels is None:
+    if unpaired:
+        pairs = ()
+        warnings.append(f"g2: {unpaired}" + ("; `pairs` is left alone" if settings.pairs else ""))
+    if pairs and settings.pairs is not None and settings.channels is None:
         detectors = tuple(sorted({*detectors, *(channel for one in pairs for channel in one)}))
     if not detectors and not info.look:
         raise InputError(
@@ -65,15 +71,16 @@ def make_plan(info: StreamInfo, settings: Settings) -> Plan:
         named = {*(settings.delays_ns if isinstance(settings.delays_ns, dict) else ()), *(settings.t0_ns or ())}
         absent = sorted({*named, *(channel for one in pairs for channel in one)} - set(counts))
         warnings += [f"channel {channel}: named in the settings, but it has no photons" for channel in absent]
-    if len(detectors) == 1 and not pairs:
+    if len(detectors) == 1 and not pairs and not unpaired:
         warnings.append(f"g2: needs two detectors, only channel {detectors[0]} has photons; no g2")
 
     fine_s, period = units(info, settings.period_ns or info.look.get("period_ns"))
+    warnings += _overruled(info, settings, fine_s * 1e9, cw=bool(pairs) and not period)
     width_ns = settings.tau_bin_ns or (period * fine_s * 1e9 / PERIOD_PARTS if period else CW_BIN_NS)
     width = max(1, round(width_ns * 1e-9 / fine_s))
     if settings.tau_bin_ns is None:
         width |= 1  # odd, so that the middle bin is centred on zero
-    delays, offer = _delays(info, settings, pairs, width * fine_s * 1e9 / 2, warnings)
+    delays, offer = _delays(info, settings, pairs, width * fine_s * 1e9 / 2, warnings) if not unpaired else ({}, None)
     t0 = _excitation(info, settings, detectors)
     shifts, after = _shifts(info, delays, t0, detectors, fine_s, period)
     search_ns = 0.0 if settings.delays_ns != "auto" or info.look.get("delay") else settings.max_delay_ns
@@ -94,10 +101,29 @@ def make_plan(info: StreamInfo, settings: Settings) -> Plan:
     )
     layout = Layout(
         info.mode, info.tick_s, info.resolution_s, detectors, pairs, settings.bin_ms * 1e-3, period, settings.lags,
-        width, half, zero,
+        width, half, zero, info.pulse_known,
     )  # fmt: skip
     given = frozenset({*(settings.t0_ns or {}), *info.t0_ns})
     return Plan(layout, shifts, delays, offer, search_ns, after, given, tuple(warnings))
+
+
+def _overruled(info: StreamInfo, settings: Settings, unit_ns: float, *, cw: bool) -> list[str]:
+    """Settings that this stream does not let be as they were asked for; `unit_ns` is the fine unit."""
+    own_ns, lines = info.laser_s * 1e9, []
+    if info.mode == "T3" and settings.period_ns and abs(settings.period_ns / own_ns - 1) > APART:
+        lines.append(
+            f"period_ns: {settings.period_ns:g} ns was set, but the stream's own laser period is {own_ns:.6g} ns, "
+            "which is used; leave period_ns out, or correct the header"
+        )
+    for key, value in {
+        "tau_bin_ns": settings.tau_bin_ns,
+        "cw_window_ns": settings.cw_window_ns if cw else None,
+    }.items():
+        if value is not None and value < unit_ns * (1 - 1e-9):
+            lines.append(f"{key}: {value:g} ns is less than a time can tell; it is one unit of {unit_ns:.6g} ns")
+    if isinstance(settings.delays_ns, dict) and settings.delays_ns and no_pairs(info, settings.period_ns):
+        lines.append("delays_ns: left alone, for without pairs no channel has to be moved")
+    return lines
 
 
 def _delays(
@@ -111,8 +137,8 @@ def _delays(
         return given, (None if given else offer)
     if offer is None or not pairs or list(pairs[0]) != info.look.get("pair"):
         return {}, offer
-    if abs(offer["delay_ns"]) < near_ns:
-        return {}, None  # the centre lies in the middle tau bin: there is nothing to take out
+    if abs(offer["delay_ns"]) < max(near_ns, CERTAIN * (found.get("error_ns") or 0.0)):
+        return {}, None  # the centre may lie where it should, or in the middle tau bin: there is nothing to take out
     warnings.append(
         f"delay: centre found at {offer['delay_ns']:+.3f} ns (channel {pairs[0][1]} against {pairs[0][0]}, "
         f"{offer['significance']:.1f} sigma after every candidate is paid for) and taken out; set delays_ns to fix it"
@@ -122,7 +148,7 @@ def _delays(
 
 def _excitation(info: StreamInfo, settings: Settings, detectors: tuple[int, ...]) -> dict[int, float | None]:
     """Nanotime of the excitation per channel: settings before the source's own word before the first look."""
-    if info.mode != "T3":
+    if info.mode != "T3" or not info.pulse_known:
         return {}
     looked: dict[str, Any] = info.look.get("t0_ns", {})
     return {

@@ -20,9 +20,10 @@ FLID_BINS = 120
 def as_results(answers: Answers, tables: Tables, points: Points, plan: Plan, gate_ns: float) -> list[Result]:
     """Every Result of a cut but the status, which knows of clocks, and the summary; `points` are the trace's."""
     layout = plan.layout
-    results = [trace(points, layout, answers.thresholds_cps), levels(answers, tables, layout)]
+    times = answers.doubts.get("times")
+    results = [trace(points, layout, answers.thresholds_cps, times), levels(answers, tables, layout)]
     if answers.decays:
-        results += [decay(answers, layout), flid(tables["flid"]["segments"], layout)]
+        results += [decay(answers, layout), flid(tables["flid"]["segments"], layout, answers.doubts.get("nanotimes"))]
     for correlation in answers.correlations[:1]:
         results.append(g2(answers, correlation, plan))
         if correlation.peaks is not None:
@@ -32,12 +33,15 @@ def as_results(answers: Answers, tables: Tables, points: Points, plan: Plan, gat
     return results
 
 
-def trace(points: Points, layout: Layout, thresholds_cps: tuple[float, ...]) -> Result:
-    """The whole run in a bounded number of points: mean, lowest and highest rate, and whether time is missing."""
+def trace(points: Points, layout: Layout, thresholds_cps: tuple[float, ...], reason: str | None = None) -> Result:
+    """The whole run in a bounded number of points: mean, lowest and highest rate, and whether time is missing.
+
+    Here as in `levels`, a `reason` says that seconds and rates are in the stream's own units, which are in doubt.
+    """
     return Result(
         "trace", "trace", (Axis("time", "s", points.time_s),),
         {"cps": points.cps, "cps_min": points.low, "cps_max": points.high, "lost": points.lost},
-        values={"bin_s": layout.scale.seconds, "thresholds_cps": list(thresholds_cps)},
+        values={"bin_s": layout.scale.seconds, "thresholds_cps": list(thresholds_cps), "reason": reason},
     )  # fmt: skip
 
 
@@ -56,7 +60,10 @@ def levels(answers: Answers, tables: Tables, layout: Layout) -> Result:
     return Result(
         "levels", "curves", (Axis("rate", "counts/s", scale.rates_cps()[:top]),),
         {"time_s": seconds}, ("measured", "mixture"),
-        {"thresholds_cps": list(answers.thresholds_cps), "auto": answers.mixture is not None, "states": states},
+        {
+            "thresholds_cps": list(answers.thresholds_cps), "auto": answers.mixture is not None, "states": states,
+            "reason": answers.doubts.get("times"),
+        },
     )  # fmt: skip
 
 
@@ -75,7 +82,7 @@ def decay(answers: Answers, layout: Layout) -> Result:
     return Result(
         "decay", "curves", (Axis("nanotime", "ns", layout.nanotime_ns()[:-1]),),
         {"counts": decays.counts.sum(axis=1)[:, :-1].astype(float)}, answers.rows,
-        {"t0_ns": t0, "lifetimes": lifetimes},
+        {"t0_ns": t0, "lifetimes": lifetimes, "reason": answers.doubts.get("nanotimes")},
     )  # fmt: skip
 
 
@@ -83,18 +90,21 @@ def g2(answers: Answers, correlation: Correlation, plan: Plan) -> Result:
     """Pairs and g2 against tau."""
     layout = plan.layout
     a, b = correlation.pair
+    times = answers.doubts.get("times")
+    reason = correlation.withheld or times
     values: dict[str, Any] = {
         "pair": [a, b],
-        "delay_ns": plan.delays_ns.get(b, 0.0) - plan.delays_ns.get(a, 0.0),
+        "delay_ns": None if times else plan.delays_ns.get(b, 0.0) - plan.delays_ns.get(a, 0.0),
         "offered_delay": offered_delay(answers, plan),
         "pulsed": layout.pulsed,
-        "period_ns": layout.period * layout.fine_s * 1e9 if layout.pulsed else None,
+        "period_ns": layout.period * layout.fine_s * 1e9 if layout.pulsed and not times else None,
+        "reason": reason,
     }
     if not layout.pulsed:
         values["per_row"] = per_row(answers, correlation)
     return Result(
         "g2", "curves", (Axis("tau", "ns", layout.tau_ns()),),
-        {"counts": correlation.tau_counts.astype(float), "g2": correlation.tau_g2}, answers.rows, values,
+        {"counts": _shown(correlation.tau_counts, reason), "g2": correlation.tau_g2}, answers.rows, values,
     )  # fmt: skip
 
 
@@ -109,31 +119,44 @@ def g2_peaks(answers: Answers, correlation: Correlation, layout: Layout) -> Resu
     assert correlation.peaks_expected is not None
     return Result(
         "g2_peaks", "curves", (Axis("lag", "pulses", np.arange(-layout.lags, layout.lags + 1, dtype=float)),),
-        {"counts": correlation.peaks.astype(float), "expected": correlation.peaks_expected},
-        answers.rows, {"pair": list(correlation.pair), "per_row": per_row(answers, correlation)},
+        {"counts": _shown(correlation.peaks, correlation.withheld), "expected": correlation.peaks_expected},
+        answers.rows,
+        {"pair": list(correlation.pair), "per_row": per_row(answers, correlation), "reason": correlation.withheld},
     )  # fmt: skip
 
 
+def _shown(counts: NDArray[np.int64], reason: str | None) -> NDArray[np.float64]:
+    """Pairs as floats; NaN where there is a reason not to show them."""
+    return counts.astype(float) if reason is None else np.full(counts.shape, np.nan)
+
+
 def gate(answers: Answers, correlation: Correlation, layout: Layout, gate_ns: float) -> Result:
-    """g2(0) against the gate, from the excitation on, and its values at the chosen gate."""
+    """g2(0) against the gate, from the excitation on, and its values at the chosen gate; none beyond the period."""
     assert correlation.gates is not None
     axis = layout.gate_ns()
     at = int(np.argmin(np.abs(axis - gate_ns)))
+    reason = correlation.withheld or answers.doubts.get("nanotimes")
+    keys = ("g2_0", "low", "high", "central", "side_pairs")
+    hidden = reason is not None or gate_ns >= layout.period * layout.fine_s * 1e9
     chosen = [
-        {"name": name, "g2_0": plain(one.g2_0[at]), "low": plain(one.low[at]), "high": plain(one.high[at]),
-         "central": int(one.central[at]), "side_pairs": int(one.side_pairs[at])}
+        {"name": name} | {key: None if hidden else plain(getattr(one, key)[at]) for key in keys}
         for name, one in zip(answers.rows, correlation.gates, strict=True)
-    ]  # fmt: skip
+    ]
     shown = axis >= -layout.gate_width * layout.fine_s * 1e9
     data = {key: np.stack([getattr(one, key)[shown] for one in correlation.gates]) for key in ("g2_0", "low", "high")}
     return Result(
         "gate", "curves", (Axis("gate", "ns", axis[shown]),), data, answers.rows,
-        {"gate_ns": gate_ns, "gate_used_ns": plain(axis[at]), "per_row": chosen},
+        {"gate_ns": gate_ns, "gate_used_ns": None if hidden else plain(axis[at]), "per_row": chosen, "reason": reason},
     )  # fmt: skip
 
 
-def flid(table: NDArray[np.int64], layout: Layout) -> Result:
-    """Segments per level and mean nanotime, only where there is anything, in at most FLID_BINS bins of the mean."""
+def flid(table: NDArray[np.int64], layout: Layout, reason: str | None = None) -> Result:
+    """Segments per level and mean nanotime, only where there is anything, in at most FLID_BINS bins of the mean.
+
+    Empty where there is a `reason`.
+    """
+    if reason is not None:
+        table = np.zeros_like(table)
     seen = np.flatnonzero(table[:-1].any(axis=1))
     top = int(seen[-1]) + 1 if len(seen) else 1
     means = np.flatnonzero(table[:top].any(axis=0))
@@ -149,5 +172,5 @@ def flid(table: NDArray[np.int64], layout: Layout) -> Result:
             Axis("rate", "counts/s", layout.scale.rates_cps()[:top]),
             Axis("mean nanotime", "ns", np.add.reduceat(axis, starts) / counts),
         ),
-        {"segments": np.add.reduceat(table[:top, first:last], starts, axis=1)},
+        {"segments": np.add.reduceat(table[:top, first:last], starts, axis=1)}, values={"reason": reason},
     )  # fmt: skip

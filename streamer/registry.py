@@ -5,19 +5,25 @@ from __future__ import annotations
 import importlib
 import importlib.resources
 import json
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Protocol
 
 from streamer.chunk import Chunk, StreamEnd, StreamInfo
 from streamer.errors import InputError
 
 # Name -> module with `open_source(where, options)`.
-SOURCES: dict[str, str] = {"ptu": "sources.ptu", "simulate": "sources.simulate"}
+SOURCES: dict[str, str] = {
+    name: f"sources.{name}"
+    for name in (
+        "ptu", "pt3", "ht3", "t3r", "spc", "qutag", "sstt", "photon_hdf5", "arrays", "join", "follow", "simulate",
+        "picoquant", "swabian", "qutag_device",
+    )
+}  # fmt: skip
 # Those that read a recording, and so have a `speed`; a simulation has its own clock (`live`).
-RECORDINGS = frozenset({"ptu"})
-# First bytes of a file -> name of its source: files are known by content, not by name.
-MAGIC: dict[bytes, str] = {b"PQTTTR": "ptu"}
+RECORDINGS = frozenset(("ptu", "pt3", "ht3", "t3r", "spc", "qutag", "sstt", "photon_hdf5", "arrays", "join"))
 
 
 class Source(Protocol):
@@ -39,38 +45,56 @@ class Source(Protocol):
 
 
 def open_source(address: str, options: Mapping[str, str] | None = None) -> Source:
-    """Open `name:where`, a bare name, or the path of a recording; InputError when that is nothing readable."""
+    """Open `name:where`, a bare name, the path of a recording, or `module:where` of a lab's own source.
+
+    Raises:
+        InputError: that is nothing readable, or the module has no `open_source`.
+    """
     name, where = split_address(address)
-    source: Source = importlib.import_module(SOURCES[name]).open_source(where, dict(options or {}))
+    module = importlib.import_module(SOURCES[name]) if name in SOURCES else _own_module(name)
+    source: Source = module.open_source(where, dict(options or {}))
     return source
 
 
 def split_address(address: str) -> tuple[str, str]:
-    """(source name, what follows it); a path is looked into to find its name."""
+    """(source name, what follows it); a path is looked into to find its name; a lab's own source is its module."""
     name, colon, where = address.partition(":")
-    if name in SOURCES and (colon or not Path(address).exists()):
+    there = _exists(Path(address))
+    if name in SOURCES and (colon or not there):
         return name, where
-    return _name_by_content(Path(address)), address
+    # One letter is a drive on Windows, and a module's name has no other signs than these.
+    if not there and colon and len(name) > 1 and all(part.isidentifier() for part in name.split(".")):
+        return name, where
+    found: str = importlib.import_module("sources.formats").name_of(Path(address))
+    return found, address
 
 
-def _name_by_content(path: Path) -> str:
-    known = ", ".join(f"{name}:" for name in SOURCES)
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder; give the path of one recording")
+def _exists(path: Path) -> bool:
     try:
-        with path.open("rb") as file:
-            head = file.read(16)
-    except OSError as error:
+        return path.exists()
+    except (OSError, ValueError):  # a name too long, or with a NUL: whatever it is, it is no file
+        return False
+
+
+def _own_module(name: str) -> ModuleType:
+    """A lab's own source, found where Python finds modules or in the folder where the program was started."""
+    here = str(Path.cwd())
+    if here not in sys.path and "" not in sys.path:
+        sys.path.append(here)
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not (name == error.name or name.startswith(f"{error.name}.")):
+            raise InputError(f"{name}: its import failed ({error}); install what it needs") from None
+        known = ", ".join(f"{one}:" for one in SOURCES)
         raise InputError(
-            f"{path}: cannot be read ({error.strerror or error}); give the path of a recording or a source ({known})"
+            f"{name}: no such source, and no module of that name here or where Python looks; sources are {known}"
         ) from None
-    for magic, name in MAGIC.items():
-        if head.startswith(magic):
-            return name
-    found = "the file is empty" if not head else f"it begins with {head[:8]!r}"
-    raise InputError(
-        f"{path}: not a recording this version reads ({found}); PTU files begin with b'PQTTTR', sources are {known}"
-    )
+    except Exception as error:  # whatever a lab's module does when it is imported
+        raise InputError(f"{name}: its import failed ({type(error).__name__}: {error}); mend the module") from None
+    if not callable(getattr(module, "open_source", None)):
+        raise InputError(f"{name}: the module has no function open_source(where, options); see docs/adding-a-part.md")
+    return module
 
 
 def load_sink(name: str) -> Callable[[Path, Sequence[Any]], list[Path]]:

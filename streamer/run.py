@@ -31,7 +31,7 @@ class Run:
         peer, stream: who sends it; the name the source gave it.
         pipeline: what counts it.
         id: of the run; a reset makes a new one.
-        started: clock when it began, offset_s the stream time then.
+        started: clock when it began.
         next_seq: number of the chunk to come.
         paused, backlog: chunks that came while paused, at most the credit.
         stopping: why it was asked to end.
@@ -44,7 +44,6 @@ class Run:
     pipeline: Pipeline
     id: str = field(default_factory=new_id)
     started: float = field(default_factory=time.monotonic)
-    offset_s: float = 0.0
     next_seq: int = 0
     paused: bool = False
     backlog: list[tuple[int, Chunk]] = field(default_factory=list)
@@ -58,8 +57,7 @@ class Run:
         pipeline = Pipeline(self.pipeline.info, settings)
         pipeline.cut = self.pipeline.cut
         return replace(
-            self, pipeline=pipeline, id=new_id(), started=time.monotonic(), offset_s=self.pipeline.stream_s,
-            changed=True,
+            self, pipeline=pipeline, id=new_id(), started=time.monotonic(), changed=True,
             _received=deque(),
         )  # fmt: skip
 
@@ -102,12 +100,12 @@ class Run:
             "mode": info.mode,
             "stream_s": pipeline.stream_s,
             "counted_s": pipeline.counted_s,
-            "span_s": pipeline.stream_s - self.offset_s,
+            "span_s": pipeline.stream_s,
             "duration_s": info.duration_s,
             "photons": int(pipeline.received.sum()),
             "photons_per_s": speed,
             "channel_rates": {str(c): float(rates[c]) for c in np.flatnonzero(pipeline.received)},
-            "lag_s": elapsed - (pipeline.stream_s - self.offset_s) if running_live else 0.0,
+            "lag_s": elapsed - pipeline.stream_s if running_live else 0.0,
             "lost_records": pipeline.lost + (end.lost_records if end else 0),
             "gaps": pipeline.gaps,
             "live_s": pipeline.live_ticks * info.tick_s,

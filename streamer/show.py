@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
+from streamer.consistency import lines
+
 
 @contextmanager
 def progress_bar(*, hidden: bool = False) -> Iterator[Callable[[dict[str, Any]], None]]:
@@ -38,6 +40,11 @@ def number(value: float | None, unit: str = "", digits: int = 3) -> str:
     return "-" if value is None else f"{value:#.{digits}g}".rstrip(".") + (f" {unit}" if unit else "")
 
 
+def fixed(value: float | None, form: str) -> str:
+    """A number in a fixed form, or a dash for what is not known."""
+    return "-" if value is None else format(value, form)
+
+
 def interval(values: dict[str, Any]) -> str:
     """`value [low, high]`, or a dash."""
     if values.get("g2_0") is None:
@@ -50,13 +57,13 @@ def print_summary(summary: dict[str, Any], truth: dict[str, Any] | None = None) 
     console = Console(soft_wrap=True, highlight=False, width=max(140, Console().width))
     console.print(
         f"[bold]{summary['file'] or summary['format']}[/]  {summary['format']}, {summary['photons']:,} photons in "
-        f"{summary['duration_s']:.3f} s, stopped by: {summary['stopped_by']}"
+        f"{fixed(summary['duration_s'], '.3f')} s, stopped by: {summary['stopped_by']}"
     )
     g2 = summary["g2"]
     if g2["pair"] is not None:
         console.print(
-            f"g2(0) of all photons, channels {g2['pair'][0]} x {g2['pair'][1]}, delay {g2['delay_ns']:+.2f} ns: "
-            f"{interval(g2)} -> [bold]{g2['verdict']}[/]"
+            f"g2(0) of all photons, channels {g2['pair'][0]} x {g2['pair'][1]}, delay "
+            f"{fixed(g2['delay_ns'], '+.2f')} ns: {interval(g2)} -> [bold]{g2['verdict'] or '-'}[/]"
         )
     known = {state["name"]: state for state in (truth or {}).get("states", [])}
     heads = ["state", "counts/s", "time", "photons", "lifetime", "1/e", "g2(0) [95 %]", "verdict"]
@@ -84,9 +91,11 @@ def print_check(found: dict[str, Any]) -> None:
     """What a recording holds, a line each."""
     console = Console(soft_wrap=True, highlight=False)
     for key, value in found.items():
-        if key != "warnings":
+        if key not in ("warnings", "doubts"):
             console.print(f"{key:22} {value}", markup=False)
+    for line in lines(found["doubts"]):
+        console.print(f"doubt: {line}", markup=False)
     for line in found["warnings"]:
         console.print(f"warning: {line}", markup=False)
-    if not found["warnings"]:
+    if not found["warnings"] and not found["doubts"]:
         console.print("nothing to object to")

@@ -6,7 +6,7 @@ from typing import Any
 
 from streamer.answers import Answers, Correlation, plain
 from streamer.estimators.g2 import PulsedG2
-from streamer.plan import Plan
+from streamer.plan import CERTAIN, Plan
 
 # Share of segments with a switch above which a user should know: at 1 % a state's lifetime is off by some per cent of
 # the
@@ -17,6 +17,9 @@ SWITCHING = 0.01
 def zero_values(correlation: Correlation, row: int) -> dict[str, Any]:
     """g2(0) of one row of a correlation, pulsed or cw, in the same words."""
     zero = correlation.zero[row]
+    if correlation.withheld:
+        keys = ("g2_0", "low", "high", "central", "side_mean", "g2_0_segments", "verdict")
+        return dict.fromkeys(keys) | {"reason": correlation.withheld}
     overlap = correlation.overlap[row]
     if isinstance(zero, PulsedG2):
         return {
@@ -33,11 +36,15 @@ def zero_values(correlation: Correlation, row: int) -> dict[str, Any]:
 
 def offered_delay(answers: Answers, plan: Plan) -> dict[str, float] | None:
     """A displaced centre that was found and not applied: {delay_ns, significance in sigmas}, b later than a."""
+    if "times" in answers.doubts or "pairs" in answers.doubts:
+        return None
     found = answers.offer
-    middle_ns = (
-        plan.layout.tau_width * plan.layout.fine_s * 1e9 / 2
-    )  # nearer to zero than that there is nothing to move
-    if found is not None and found.found and found.delay_ns is not None and abs(found.delay_ns) > middle_ns:
+    # Nearer to zero than half a bin, or than its place is known, there is nothing to move.
+    near_ns = max(
+        plan.layout.tau_width * plan.layout.fine_s * 1e9 / 2,
+        CERTAIN * (found.error_ns or 0.0) if found is not None else 0.0,
+    )
+    if found is not None and found.found and found.delay_ns is not None and abs(found.delay_ns) > near_ns:
         return {"delay_ns": float(found.delay_ns), "significance": float(found.sigma)}
     return plan.offer
 
@@ -55,7 +62,8 @@ def g2_values(answers: Answers, plan: Plan) -> tuple[dict[str, Any], list[str]]:
     a, b = correlation.pair
     values = zero_values(correlation, 0)
     reason = values.pop("reason")
-    warnings = [f"g2: {reason}"] if reason else []
+    warnings = [f"g2: {reason}"] if reason and not correlation.withheld else []
+    timed = "times" not in answers.doubts
     offer = offered_delay(answers, plan)
     if offer is not None:
         warnings.append(
@@ -64,10 +72,10 @@ def g2_values(answers: Answers, plan: Plan) -> tuple[dict[str, Any], list[str]]:
         )
     return {
         "pair": [a, b],
-        "delay_ns": plan.delays_ns.get(b, 0.0) - plan.delays_ns.get(a, 0.0),
+        "delay_ns": plan.delays_ns.get(b, 0.0) - plan.delays_ns.get(a, 0.0) if timed else None,
         "offered_delay": offer,
         "kind": "pulsed" if plan.layout.pulsed else "cw",
-        "period_ns": plan.layout.period * plan.layout.fine_s * 1e9 if plan.layout.pulsed else None,
+        "period_ns": plan.layout.period * plan.layout.fine_s * 1e9 if plan.layout.pulsed and timed else None,
         "lags": plan.layout.lags if plan.layout.pulsed else None,
         **values,
     }, warnings
@@ -91,16 +99,18 @@ def state_values(answers: Answers) -> tuple[list[dict[str, Any]], list[str]]:
                 "lifetime_ns": plain(lifetime.value_ns), "lifetime_error_ns": plain(lifetime.error_ns),
                 "one_over_e_ns": plain(one_over_e.value_ns),
             }  # fmt: skip
-            warnings += [f"{state.name}: {text}" for text in (lifetime.reason, one_over_e.reason) if text]
+            texts = (lifetime.reason, one_over_e.reason)
+            warnings += [f"{state.name}: {text}" for text in texts if text and text != answers.doubts.get("nanotimes")]
         else:
             values |= dict.fromkeys(("lifetime_ns", "lifetime_error_ns", "one_over_e_ns"))
         if answers.correlations:
-            zero = zero_values(answers.correlations[0], row)
+            zero, withheld = zero_values(answers.correlations[0], row), answers.correlations[0].withheld
             values |= {key: zero[key] for key in ("g2_0", "low", "high", "central", "side_mean", "verdict")}
-            warnings += [f"{state.name}: {zero['reason']}"] if zero["reason"] else []
+            warnings += [f"{state.name}: {zero['reason']}"] if zero["reason"] and not withheld else []
         else:
             values |= dict.fromkeys(("g2_0", "low", "high", "central", "side_mean", "verdict"))
         lines.append(values)
+    warnings += answers.notes
     if answers.states and not answers.decays:
         warnings.append("lifetime: T2 has no nanotime; no lifetime")
     if answers.mixture is not None and answers.mixture.fits and answers.mixture.switching > SWITCHING:

@@ -59,8 +59,8 @@ class Trace:
         self._step = 1
         self._closed = self._groups(np.empty((0, 4), np.int64), 0, 0)
 
-    def points(self, segments: NDArray[np.int64]) -> Points:
-        """The points of all segments so far, int64[n, 3 + detectors] as in the accumulator `sequence`."""
+    def points(self, segments: NDArray[np.int64], origin: int = 0) -> Points:
+        """The points of all segments so far, int64[n, 3 + detectors] as in `sequence`; times count from `origin`."""
         n = len(segments)
         if len(self._closed.start) * self._step > n:
             self._step, self._closed = 1, self._groups(segments, 0, 0)
@@ -74,7 +74,7 @@ class Trace:
         live_s = groups.length * self._layout.tick_s
         cps = groups.photons / np.maximum(live_s, 1e-300)
         return Points(
-            (groups.start + groups.stop) / 2 * self._layout.tick_s,
+            ((groups.start - origin) + (groups.stop - origin)) / 2 * self._layout.tick_s,
             cps,
             np.where(np.isfinite(groups.low), groups.low, cps),
             np.where(np.isfinite(groups.high), groups.high, cps),

@@ -205,10 +205,10 @@ _INFO_DEFAULTS = {key: value for key, value in StreamInfo("T2", 1.0).to_dict().i
 _INFO_TYPES: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("mode", "source", "file", "format", "hardware"), (str,)),
     **dict.fromkeys(("tick_s", "resolution_s"), (int, float)),
-    **dict.fromkeys(("sync_rate_hz", "duration_s"), (int, float, type(None))),
+    **dict.fromkeys(("sync_rate_hz", "duration_s", "pulse_s"), (int, float, type(None))),
     **dict.fromkeys(("channels", "warnings"), (list,)),
-    **dict.fromkeys(("truth", "t0_ns", "look"), (dict,)),
-    "live": (bool,),
+    **dict.fromkeys(("truth", "t0_ns", "look", "doubts"), (dict,)),
+    **dict.fromkeys(("live", "pulse_known"), (bool,)),
 }
 
 
@@ -248,10 +248,19 @@ def _read_chunk(fields: Fields, arrays: Arrays) -> ChunkMessage:
     return ChunkMessage(fields.whole("seq"), chunk)
 
 
+def _write_end(message: End) -> tuple[dict[str, Any], Arrays]:
+    """No doubts do not travel: an end without them has the bytes that it had before there were any."""
+    return {key: value for key, value in message.end.to_dict().items() if key != "doubts" or value}, {}
+
+
 def _read_end(fields: Fields, arrays: Arrays) -> End:
     records = None if fields.values.get("records") is None else fields.whole("records")
     lost, sync = fields.whole("lost_records"), fields.whole("sync_records")
-    return End(StreamEnd(fields.text("reason"), records, lost, sync, fields.texts("warnings")))
+    doubts = fields.table("doubts") if "doubts" in fields.values else {}
+    try:
+        return End(StreamEnd(fields.text("reason"), records, lost, sync, fields.texts("warnings"), doubts))
+    except ValueError as error:
+        raise ProtocolError(f"end message: {' '.join(str(error).split())}") from None
 
 
 def _write_publish(message: Publish) -> tuple[dict[str, Any], Arrays]:
@@ -304,7 +313,7 @@ _FORMS: dict[str, Form] = {
     "refuse": _flat(Refuse, reason=Fields.text, again=_flag),
     "chunk": Form(ChunkMessage, _write_chunk, _read_chunk),
     "credit": _flat(Credit, durable_seq=lambda fields, key: fields.whole(key, -1), credit=_credit),
-    "end": Form(End, lambda message: (message.end.to_dict(), {}), _read_end),
+    "end": Form(End, _write_end, _read_end),
     "totals": _flat(Totals, totals=Fields.table),
     "stop": _flat(Stop, reason=Fields.text),
     "heartbeat": _flat(Heartbeat),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sources.ptu import PtuSource
+from sources.ptu import open_source as open_ptu
 from streamer.accumulator import Accumulator, Block
 from streamer.accumulators import for_layout, found
 from streamer.accumulators.coincidences import Coincidences
@@ -35,7 +35,7 @@ def recording(name: str) -> tuple[Layout, list[Chunk]]:
     path = SHARED / name
     if not path.exists():
         pytest.skip(f"{path} is not there")
-    source = PtuSource(path, chunk_records=1 << 15)
+    source = open_ptu(str(path), {"chunk_records": str(1 << 15)})
     chunks = list(source.chunks())
     del chunks[len(chunks) // 2]
     info = source.info

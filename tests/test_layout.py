@@ -11,7 +11,7 @@ import pytest
 from streamer.accumulators import for_layout, found
 from streamer.chunk import StreamInfo
 from streamer.errors import InputError
-from streamer.layout import GATE_BINS, MEAN_BINS, NANOTIME_BINS, Layout, check_pairs, units
+from streamer.layout import GATE_BINS, MEAN_BINS, NANOTIME_BINS, Layout, check_pairs, no_pairs, units, with_period
 from streamer.testing import layouts
 
 every = pytest.mark.parametrize("layout", layouts().values(), ids=layouts())
@@ -106,3 +106,29 @@ def test_units_come_from_the_stream_in_t3_and_from_the_settings_in_t2() -> None:
     assert units(StreamInfo("T3", 400e-9, 1e-9), 55.0) == (1e-9, pytest.approx(400))
     assert units(StreamInfo("T2", 4e-12), None) == (4e-12, 0.0)
     assert units(StreamInfo("T2", 4e-12), 12.5) == (4e-12, pytest.approx(3125))
+
+
+def test_the_settings_give_the_laser_period_of_a_t3_stream_only_where_it_does_not_know_it() -> None:
+    unknown = StreamInfo("T3", 1e-7, 1e-10, pulse_s=4e-7, pulse_known=False)
+    told = with_period(unknown, 25.0)
+    assert (told.laser_s, told.pulse_known) == (pytest.approx(25e-9), True)
+    assert replace(told, pulse_s=unknown.pulse_s, pulse_known=False) == unknown
+    for info in (unknown, StreamInfo("T3", 1e-7, 1e-10), StreamInfo("T2", 1e-12)):
+        assert with_period(info, None) is info
+    for info in (StreamInfo("T3", 1e-7, 1e-10), StreamInfo("T3", 1e-7, 1e-10, pulse_s=4e-7), StreamInfo("T2", 1e-12)):
+        assert with_period(info, 25.0) is info
+    with pytest.raises(InputError, match=r"^period_ns: .*0.1 ns, got 0.05"):
+        with_period(unknown, 0.05)
+
+
+def test_pulses_can_be_told_where_ticks_are_pulses_or_much_shorter() -> None:
+    assert no_pairs(StreamInfo("T3", 1e-7, 1e-10), None) is None
+    assert no_pairs(StreamInfo("T2", 1e-9), None) is no_pairs(StreamInfo("T2", 1e-9), 4.0) is None
+    assert "4 ticks of 1 ns" in (no_pairs(StreamInfo("T2", 1e-9), 3.9) or "")
+    assert "macro clock (100 ns)" in (no_pairs(StreamInfo("T3", 1e-7, 1e-10, pulse_s=1e-7), None) or "")
+
+
+def test_without_the_laser_period_no_photon_is_early() -> None:
+    layout = pulsed(1000.0)
+    assert layout.guard > 0
+    assert replace(layout, wraps=False).guard == 0

@@ -47,6 +47,16 @@ def test_counts_are_those_of_three_other_decoders(name):
     assert account.open == 0
 
 
+@pytest.mark.parametrize("name", FILES)
+def test_no_recording_is_doubted_without_a_reason(name):
+    pipeline = analyse(str(SHARED / "ptu" / name), Settings())
+    summary = pipeline.summary(pipeline.answers())
+    assert summary["doubts"] == {}
+    assert not [
+        line for line in summary["warnings"] if line.split(":")[0] in ("duration", "bin_ms", "gate_ns", "nanotimes")
+    ]
+
+
 def test_pulsed_centre_displaced_by_a_cable_is_found():
     pipeline = analyse(str(SHARED / "ptu/hh2_t3_hbt_80MHz.ptu"), Settings())
     g2 = pipeline.summary(pipeline.answers())["g2"]

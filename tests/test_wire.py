@@ -13,7 +13,7 @@ import pytest
 
 from streamer import frames as framing
 from streamer import wire
-from streamer.chunk import Chunk, StreamInfo
+from streamer.chunk import Chunk, StreamEnd, StreamInfo
 from streamer.errors import ProtocolError
 from streamer.frames import WrongVersion
 from streamer.result import Axis, Result
@@ -99,6 +99,26 @@ def test_an_info_may_gain_attributes_later() -> None:
     assert header["fields"]["info"] == {"mode": "T2", "tick_s": 1e-12}
     header["fields"]["info"]["later"] = 5
     assert wire.decode([msgpack.packb(header)]) == wire.Hello(StreamInfo("T2", 1e-12))
+
+
+def test_doubts_and_the_laser_period_travel_and_their_absence_does_not() -> None:
+    info = StreamInfo("T3", 1e-7, 1e-10, doubts={"times": "why"}, pulse_s=5e-8, pulse_known=False)
+    end = StreamEnd("end of file", doubts={"pairs": "why not"})
+    for message in (wire.Hello(info), wire.End(end)):
+        assert same(wire.decode(wire.encode(message)), message)
+    header = header_of(wire.Hello(StreamInfo("T3", 1e-7, 1e-10)))
+    assert set(header["fields"]["info"]) == {"mode", "tick_s", "resolution_s"}
+    assert "doubts" not in header_of(wire.End(StreamEnd("end of file")))["fields"]
+
+
+@pytest.mark.parametrize("doubts", [{"colour": "why"}, {"times": ""}, {"times": 1}, ["times"], "times"])
+def test_doubts_that_would_withhold_nothing_are_refused(doubts: Any) -> None:
+    hello = header_of(wire.Hello(StreamInfo("T2", 1e-12)))
+    hello["fields"]["info"]["doubts"] = doubts
+    assert "doubts" in refused([msgpack.packb(hello)])
+    end = header_of(wire.End(StreamEnd("end of file")))
+    end["fields"]["doubts"] = doubts
+    assert "doubts" in refused([msgpack.packb(end)])
 
 
 def test_aligned_buffers_are_not_copied_and_unaligned_ones_are_aligned() -> None:

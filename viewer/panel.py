@@ -59,6 +59,11 @@ class Panel(QtWidgets.QFrame):
         return label
 
 
+def why(result: Result | None, otherwise: str) -> str:
+    """The reason that a Result gives for having no numbers, or else this sentence."""
+    return str((result.values.get("reason") if result is not None else None) or otherwise)
+
+
 def mode_of(results: Mapping[str, Result]) -> str | None:
     """ "T2" or "T3" as the status says it, else None."""
     status = results.get("status")

@@ -26,7 +26,8 @@ class ArrivalMoments:
     variance is the sum of squared scores (Poisson counts; estimated background included). As the total is linear in the
     counts, few photons cause no bias, and detectors with excitation times of their own simply add.
 
-    Bins are counted as their middle, and what is predicted is the same: bins may be wide, and the last one short.
+    Bins are counted as their middle, and what is predicted is the same: bins may be wide, and the last one short. Bins
+    that the card does not record belong to no region: neither background nor decay is expected there.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class ArrivalMoments:
         early_ns: float,
         window_ns: float,
         guess_ns: float,
+        hidden: NDArray[np.bool_] | None = None,
     ) -> None:
         """Sum up all that does not depend on the trial lifetime.
 
@@ -47,17 +49,25 @@ class ArrivalMoments:
             early_ns: how long before the excitation the window begins.
             window_ns: when it ends, after the excitation.
             guess_ns: lifetime known roughly, which sets how finely to look.
+            hidden: bool[n_det, m], bins that are not recorded; None for none.
         """
-        self.period = float(edges_ns[-1])
-        x, c, n, index = [], [], [], []
+        self.period, self.whole = float(edges_ns[-1]), hidden is None
+        x, c, n, index, seen = [], [], [], [], []
         offset = 0
-        for each, t0 in zip(counts, t0_ns, strict=True):
+        for d, (each, t0) in enumerate(zip(counts, t0_ns, strict=True)):
             first, after = unwrap(edges_ns, t0, early_ns)
             total = np.concatenate([[0], np.cumsum(np.roll(each, -first))])
             last = len(after) - 1
             stop = min(last, int(np.searchsorted(after, window_ns)))
-            since = min(stop, int(np.searchsorted(after, after[0] + (1 - BASE) * self.period)))
-            at = np.unique(np.concatenate([pooled(after, guess_ns, stop), [since, stop, last]]))
+            shown = np.ones(last) if hidden is None else 1.0 - np.roll(hidden[d], -first)
+            since = int(np.searchsorted(after, after[0] + (1 - BASE) * self.period))
+            if hidden is not None:
+                watched = recorded(after, shown)
+                since = int(np.searchsorted(watched, (1 - BASE) * watched[-1]))
+            since = min(stop, since)
+            border = np.flatnonzero(np.diff(shown)) + 1
+            at = np.unique(np.concatenate([pooled(after, guess_ns, stop), [since, stop, last], border]))
+            seen.append(np.append(shown[at[:-1]], 0.0))
             x.append(after[at])
             n.append(np.append(np.diff(total[at]), 0.0))  # and a seam, so that one array holds all detectors
             index.append(offset + np.array([0, np.searchsorted(at, since), np.searchsorted(at, stop), len(at) - 1]))
@@ -65,10 +75,14 @@ class ArrivalMoments:
             middle[np.searchsorted(at, stop) :] = 0.0
             c.append(middle)
             offset += len(at)
-        self.x, self.c = np.concatenate(x), np.concatenate(c)
+        self.x, self.c, self.seen = np.concatenate(x), np.concatenate(c), np.concatenate(seen)
         self.begin, self.since, self.stop, self.end = np.array(index).T
         self.photons = self._sums(np.concatenate(n))
-        self.widths = self._sums(np.append(np.diff(self.x), 0.0))
+        self.widths = self._sums(self._recorded(np.append(np.diff(self.x), 0.0)))
+
+    def _recorded(self, cells: Floats) -> Floats:
+        """What of the cells float64[n] is recorded."""
+        return cells if self.whole else cells * self.seen
 
     def _sums(self, cells: Floats) -> Floats:
         """Sums per detector over the cells float64[n]: window, background region, both, and times the arrival time.
@@ -97,7 +111,10 @@ class ArrivalMoments:
         `late_ns` is how much later than said the excitation is.
         """
         g = cumulative(self.x - late_ns, tau_ns, sigma_ns, self.period)
-        moments = np.add.reduceat(np.append(np.diff(g), 0.0) * self.c, self.begin)
+        cells = self._recorded(np.append(np.diff(g), 0.0))
+        moments = np.add.reduceat(cells * self.c, self.begin)
+        if not self.whole:
+            g = np.concatenate([[0.0], np.cumsum(cells)])
         return g[self.stop] - g[self.begin], g[self.end] - g[self.since], moments
 
     def constants(self, tau_ns: float, sigma_ns: float, known: bool) -> tuple[Floats, Floats]:
@@ -154,24 +171,41 @@ def pooled(edges: Floats, scale: float, stop: int) -> NDArray[np.int64]:
     return np.concatenate([even, later]).astype(np.int64)
 
 
+def recorded(after: Floats, shown: Floats) -> Floats:
+    """The edges float64[m + 1] with the bins float64[m] that are not `shown` shrunk to nothing."""
+    return np.concatenate([[0.0], np.cumsum(np.diff(after) * shown)])
+
+
 def first_look(
-    counts: NDArray[np.int64], edges_ns: Floats, t0_ns: Floats, early_ns: float, known: Floats | None = None
+    counts: NDArray[np.int64],
+    edges_ns: Floats,
+    t0_ns: Floats,
+    early_ns: float,
+    known: Floats | None = None,
+    hidden: NDArray[np.bool_] | None = None,
 ) -> tuple[float, float, float]:
     """Rough lifetime in ns, signal over background at the excitation, and until when (ns) the decay is seen.
 
-    The background is the last quarter of the period, unless known. The lifetime is when all but 1/e of what is above it
-    has come. The decay is seen while what is still to come of it is SEEN standard errors above nothing; so much that
-    noise does not decide the end, which would favour photons that came late by chance. Arguments: see `ArrivalMoments`.
+    The background is the last quarter of what is recorded of the period, unless known. The lifetime is when all but
+    1/e of what is above it has come. The decay is seen while what is still to come of it is SEEN standard errors above
+    nothing; so much that noise does not decide the end, which would favour photons that came late by chance.
+    Arguments: see `ArrivalMoments`.
     """
     period = float(edges_ns[-1])
     grid = np.linspace(0.0, period, 257)
-    total = np.zeros(257)
-    for each, t0 in zip(counts, t0_ns, strict=True):
+    total, left = np.zeros(257), period - grid
+    if hidden is not None:
+        left = np.zeros(257)
+    for d, (each, t0) in enumerate(zip(counts, t0_ns, strict=True)):
         first, after = unwrap(edges_ns, t0, early_ns)
         total += np.interp(grid, after - after[0], np.concatenate([[0], np.cumsum(np.roll(each, -first))]))
-    rest, left = total[-1] - total, period - grid
-    base = rest[192] / left[192] if known is None else float(known.sum())
-    spread = 0.0 if known is None else base / left[192]
+        if hidden is not None:
+            watched = recorded(after, 1.0 - np.roll(hidden[d], -first))
+            left += (watched[-1] - np.interp(grid, after - after[0], watched)) / len(counts)
+    rest = total[-1] - total
+    tail = 192 if hidden is None else int(np.searchsorted(-left, -left[0] / 4))
+    base = rest[tail] / left[tail] if known is None else float(known.sum())
+    spread = 0.0 if known is None else base / left[tail]
     signal = rest - base * left
     guess = period
     if signal[0] > 0:

@@ -69,6 +69,7 @@ def state_lifetime(
     background_per_bin: ArrayLike | None = None,
     sigma_ns: float = 0.0,
     t0_error_ns: ArrayLike = 0.0,
+    hidden: NDArray[np.bool_] | None = None,
 ) -> Lifetime:
     """One lifetime from the decays of several detectors, each with its own excitation time and background.
 
@@ -91,6 +92,8 @@ def state_lifetime(
         sigma_ns: standard deviation of the instrument response. Matters only when bins are about as wide, or lifetimes
             as short: the response does not move a mean.
         t0_error_ns: float[n_det] or float, standard error of `t0_ns`.
+        hidden: bool[n_det, n_bins], bins that the card does not record, so that their being empty tells nothing; None
+            for none.
 
     Returns:
         the lifetime, or the reason why there is none: fewer than LEAST_SIGNAL photons above the background, above
@@ -99,6 +102,7 @@ def state_lifetime(
     t0 = np.asarray(t0_ns, float).ravel()
     edges = bin_edges(counts.shape[1], bin_ns, period_ns)
     counts = counts[:, : len(edges) - 1]
+    hidden = None if hidden is None or not hidden.any() else hidden[:, : len(edges) - 1]
     known = (
         None
         if background_per_bin is None
@@ -109,12 +113,12 @@ def state_lifetime(
     if photons < LEAST_SIGNAL:
         return _none((), 0.0, photons, f"{photons} photons: fewer than {LEAST_SIGNAL:.0f}")
     least, most = max(bin_ns / 20, sigma_ns / 3, 1e-3), 4 * MOST_PERIODS * float(edges[-1])
-    tau, ratio, seen = first_look(counts, edges, t0, early, known)
+    tau, ratio, seen = first_look(counts, edges, t0, early, known, hidden)
     tau = min(max(tau, 1.1 * least), most / 4)
     for last in (False, False, True):
         window = tau * min(max(math.log(max(ratio, 1e-9) / FAINT), WINDOW[0]), WINDOW[1])
         window += TAIL * max(0.0, seen - window)
-        moments = ArrivalMoments(counts, edges, t0, early, window, tau)
+        moments = ArrivalMoments(counts, edges, t0, early, window, tau, hidden)
 
         def z(trial: float, moments: ArrivalMoments = moments) -> float:
             score, variance = moments.score(trial, sigma_ns, known)

@@ -298,3 +298,10 @@ def test_what_was_written_before_an_error_stays_readable(tmp_path):
 def test_no_place_to_write(tmp_path):
     with pytest.raises(InputError, match="cannot be written"):
         PtuWriter(tmp_path / "none" / "a.ptu", T2)
+
+
+def test_a_clock_that_is_not_the_laser_is_refused(tmp_path):
+    info = StreamInfo("T3", 100e-9, 64e-12, pulse_s=200e-9)
+    with pytest.raises(InputError, match="100 ns is not the laser"):
+        PtuWriter(tmp_path / "run.ptu", info)
+    assert not (tmp_path / "run.ptu").exists()

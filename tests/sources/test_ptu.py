@@ -15,8 +15,10 @@ import numpy as np
 import ptufile
 import pytest
 
-from sources.ptu import CHUNK_RECORDS, open_source
-from sources.ptu_records import RECORD_TYPES, TICKS
+from sources.ptu import open_source
+from sources.ptu_records import RECORD_TYPES
+from sources.record_state import TICKS
+from sources.recording import CHUNK_RECORDS
 from streamer.errors import InputError
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
@@ -115,8 +117,9 @@ def test_real_file_has_its_reference_figures(name):
     assert dict(zip(map(str, values), counts, strict=True)) == figures["photons_per_raw_channel"]
     assert (times[0], times[-1]) == (figures["first_tick"], figures["last_tick"])
     assert len(marker) == figures["markers"]
-    assert source._state[TICKS] == figures["overflow_total"] * source._header.layout.wrap
-    assert stop >= max(times[-1] + 1, source._state[TICKS])
+    wrap = next(one.wrap for one in RECORD_TYPES.values() if one.name == figures["record_type"])
+    assert source._reader._state[TICKS] == figures["overflow_total"] * wrap
+    assert stop >= max(times[-1] + 1, source._reader._state[TICKS])
     end = source.end()
     assert (end.reason, end.records, end.sync_records, end.warnings) == ("end of file", figures["records"], 0, ())
 
@@ -446,7 +449,7 @@ def test_damaged_overflows_are_refused_with_their_place(opened):
         ({"sync_channel": "256"}, "sync_channel"),
         ({"sync_channel": "-1"}, "sync_channel"),
         ({"sync_channel": "1"}, "no sync events"),
-        ({"Speed": "1"}, "speed, chunk_records, sync_channel"),
+        ({"Speed": "1"}, "did you mean speed.*speed, sync_channel"),
     ],
 )
 def test_options(opened, options, said):
@@ -531,3 +534,26 @@ def test_memory_does_not_grow_with_the_file(opened):
         tracemalloc.stop()
     assert photons == 12 << 20
     assert CHUNK_RECORDS <= 1 << 20
+
+
+# ---- records behind those that the header promises
+
+
+@pytest.mark.parametrize("size", [1, 7, 1 << 18])
+def test_a_surplus_that_runs_back_is_left_out_and_one_in_order_is_taken(opened, size):
+    good = [(1 << 10) | pulse for pulse in range(10, 40)]  # pulses 10 to 39 of channel 0
+    garbage = [(2 << 10) | pulse for pulse in (40, 50, 45, 60)]  # the first two would look like photons
+    source = opened(ptu([*good, *garbage], TTResult_NumberOfRecords=30), chunk_records=str(size))
+    (times, *_), _ = read(source)
+    assert times.tolist() == list(range(10, 40))
+    assert any("4 records behind the 30 that the header promises run back" in line for line in source.end().warnings)
+    source = opened(ptu([*good, *sorted(garbage)], TTResult_NumberOfRecords=30), chunk_records=str(size))
+    assert len(read(source)[0][0]) == 34
+    assert source.end().records == 34
+
+
+def test_a_file_that_goes_away_before_it_is_read_is_one_line(opened, tmp_path):
+    source = opened(ptu([(1 << 10) | 5]))
+    (tmp_path / "run0.ptu").unlink()
+    with pytest.raises(InputError, match="cannot be read any more"):
+        list(source.chunks())

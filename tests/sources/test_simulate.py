@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from sources import simulate_kernels as kernels
 from sources.simulate import SimulateSource, open_source, state_sequence, time_shares
-from sources.simulate_settings import PRESETS, Dwell, Settings, State
+from sources.simulate_parts import Dwell, State
+from sources.simulate_presets import PRESETS
+from sources.simulate_settings import Settings
 from streamer.chunk import Chunk, StreamInfo
 
 # everything that could be drawn in another order: darks, early jitter, late cables, fast switching, many photons
@@ -236,7 +238,7 @@ def test_stop_ends_a_live_wait_at_once() -> None:
     assert source.end().reason == "asked"
 
 
-@pytest.mark.parametrize("where", list(PRESETS))
+@pytest.mark.parametrize("where", ["", "steady", "powerlaw", "single", "poisson"])
 def test_presets_open_and_say_their_truth(where: str) -> None:
     source = open_source(where, {"duration": "2", "seed": "3"})
     info = source.info
@@ -254,6 +256,21 @@ def test_presets_open_and_say_their_truth(where: str) -> None:
     ratios = {"single": 0.0, "poisson": 1.0}
     if where in ratios:
         assert told["states"][0]["g2_0"] == pytest.approx(ratios[where])
+
+
+@pytest.mark.parametrize("where", [where for where, settings in PRESETS.items() if settings.extended])
+def test_presets_of_the_extended_emitter_open_and_say_their_truth(where: str) -> None:
+    source = open_source(where, {"duration": "1", "seed": "3"})
+    told = json.loads(json.dumps(source.info.truth, allow_nan=False))
+    assert StreamInfo.from_dict(json.loads(json.dumps(source.info.to_dict()))) == source.info
+    time, _, channel = joined(list(source.chunks()))
+    expected = told["all"]["rate_cps"]
+    assert (
+        0.99 * expected - 5 * np.sqrt(expected) < len(time) < expected + 5 * np.sqrt(expected)
+    )  # some are in dead time
+    for at, one in enumerate(told["detectors"]):
+        assert (one["channel"], one["dead_ns"]) == (at, 80.0)
+        assert (channel == at).any()
 
 
 def test_realised_state_sequence_is_cut_at_what_was_sent() -> None:

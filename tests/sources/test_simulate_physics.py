@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from sources.simulate import SimulateSource, state_sequence
-from sources.simulate_settings import COHERENT, POWER_LAW, Dwell, Settings, State
-from sources.simulate_truth import (
+from sources.simulate_parts import POWER_LAW, Dwell, State
+from sources.simulate_pulsed import (
     all_g2_zero,
     emitted,
     g2_zero,
@@ -20,10 +20,10 @@ from sources.simulate_truth import (
     g2_zero_with_background,
     late_share,
     mean_delay_ns,
-    rate_cps,
-    state_names,
-    truth,
 )
+from sources.simulate_rates import rate_cps
+from sources.simulate_settings import COHERENT, Settings
+from sources.simulate_truth import state_names, truth
 
 Photons = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.uint8]]  # delay ns, pulse of origin, channel
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from streamer.result import Result
 from viewer import style
-from viewer.panel import Panel, missing
+from viewer.panel import Panel, missing, why
 from viewer.panels.g2_table import G2Table
 from viewer.plot import Plot, finite_max, nice_top
 from viewer.qt import Qt, pg
@@ -104,7 +104,7 @@ class G2Panel(Panel):
                 tallest = max(tallest, finite_max(height))
         reach = min(LAGS, finite_max(np.abs(lag), LAGS)) + 0.6
         self.peaks.fit(x=(-reach, reach), y=(0.0, nice_top(min(max(tallest, 1.0), 3.0) * 1.04)))
-        self.peaks.say("" if tallest > 0 or self.table.hidden else "too few pairs for the peaks yet")
+        self.peaks.say("" if tallest > 0 or self.table.hidden else why(result, "too few pairs for the peaks yet"))
 
     def _keep_bars(self, rows: tuple[str, ...]) -> None:
         for name in [name for name in self._bars if name not in rows]:
@@ -130,7 +130,7 @@ class G2Panel(Panel):
         self._keep_curves(result.rows)
         if not np.isfinite(values).any():
             self._keep_curves(())
-            self.tau.say("no pairs yet: no g²(τ)")
+            self.tau.say(why(result, "no pairs yet: no g²(τ)"))
             return
         # A state with too few pairs for a g2(0) would draw single pairs as spikes over all the others.
         told = {str(entry.get("name")) for entry in entries if known(entry.get("g2_0")) is not None}

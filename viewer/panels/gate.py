@@ -11,7 +11,7 @@ from streamer.result import Result
 from viewer import style
 from viewer.handle import Handle
 from viewer.held import Held
-from viewer.panel import Panel, key, missing
+from viewer.panel import Panel, key, missing, why
 from viewer.panels.g2_table import figure
 from viewer.plot import Plot, finite_max, nice_top
 from viewer.qt import QtCore, QtGui, pg
@@ -67,7 +67,7 @@ class GatePanel(Panel):
         middle, low, high = (np.asarray(result.data[name], float) for name in ("g2_0", "low", "high"))
         if not np.isfinite(middle).any():
             self._keep(())
-            self.plot.say("too few pairs for a g²(0) at any gate")
+            self.plot.say(why(result, "too few pairs for a g²(0) at any gate"))
         else:
             self._keep(result.rows)
             for index, name in enumerate(result.rows):

@@ -1,0 +1,141 @@
+"""Decays: the lifetimes of all photons and of each state, with what of the laser period they could be seen in."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamer.estimators.excitation import locate_excitation
+from streamer.estimators.lifetime import Lifetime, state_lifetime
+from streamer.estimators.one_over_e import RANGE, OneOverE, one_over_e
+from streamer.estimators.recorded import bridged, unrecorded
+from streamer.estimators.states import Mixture
+from streamer.plan import Plan
+
+LATE = 0.02  # share of the photons after the next pulse from which a verdict on g2(0) would be one on the overlap
+BROAD = 0.2  # of the lifetime: a broader response moves the 1/e time by more than its error
+NO_PERIOD = "the laser period is not known; set period_ns"
+USUAL_BLUR_NS = 0.1  # of detector and electronics, where the decay itself does not tell
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decays:
+    """Decay of every row: all photons, then each state.
+
+    Attributes:
+        counts: int64[rows, detectors, nanotime bins].
+        t0_ns: raw channel -> nanotime of the excitation, None where it could not be found.
+        lifetimes, one_over_e: one per row.
+        hidden_ns: raw channel -> how much of the laser period its nanotimes leave out; only where they do.
+    """
+
+    counts: NDArray[np.int64]
+    t0_ns: dict[int, float | None]
+    lifetimes: tuple[Lifetime, ...]
+    one_over_e: tuple[OneOverE, ...]
+    hidden_ns: dict[int, float] = field(default_factory=dict)
+
+
+def find_lifetimes(counts: NDArray[np.int64], plan: Plan) -> Decays:
+    """Lifetimes of every row of decays, counts int64[rows, detectors, nanotime bins], the first of all photons."""
+    layout = plan.layout
+    resolution_ns = layout.resolution_s * 1e9
+    bin_ns, period_ns = resolution_ns * (1 << layout.nanotime_shift), layout.period * resolution_ns
+    if not layout.wraps:
+        nothing = Lifetime(None, None, None, None, (), 0.0, 0, NO_PERIOD)
+        n = len(counts)
+        return Decays(counts, dict.fromkeys(layout.detectors), (nothing,) * n, (OneOverE(None, None, None),) * n)
+    inside = math.ceil(layout.period / (1 << layout.nanotime_shift))  # bins of one period
+    hidden = np.zeros(counts.shape[1:], bool)
+    hidden[:, :inside] = [unrecorded(each[:inside]) for each in counts[0]]
+    # The excitation is found anew in all that was counted, unless somebody knows it; the response's width
+    # is found in any case.
+    places = [
+        locate_excitation(bridged(each[:inside], gap[:inside]), bin_ns, period_ns)
+        for each, gap in zip(counts[0], hidden, strict=True)
+    ]
+    places = [
+        replace(place, t0_ns=plan.t0_ns.get(channel), error_ns=0.0, reason=None) if channel in plan.t0_given else place
+        for channel, place in zip(layout.detectors, places, strict=True)
+    ]
+    found = [d for d, place in enumerate(places) if place.t0_ns is not None]
+    zero = np.array([place.t0_ns for place in places if place.t0_ns is not None])
+    blur = [place.sigma_ns for place in places if place.t0_ns is not None and place.sigma_ns]
+    sigma = sum(blur) / len(blur) if blur else USUAL_BLUR_NS
+    error = np.array([place.error_ns or 0.0 for place in places if place.t0_ns is not None])
+    open_ns = min((_seen_ns(hidden[d, :inside], t0, bin_ns) for d, t0 in zip(found, zero, strict=True)), default=0.0)
+    lifetimes, one_over_es = [], []
+    for row in counts[:, found]:
+        if not found:
+            why = "the excitation cannot be found in the decay; set t0_ns"
+            lifetimes.append(Lifetime(None, None, None, None, (), 0.0, 0, why))
+            one_over_es.append(OneOverE(None, None, None))
+            continue
+        lifetimes.append(
+            state_lifetime(row, bin_ns, period_ns, zero, sigma_ns=sigma, t0_error_ns=error, hidden=hidden[found])
+        )
+        # Without a lifetime no background is known to take off, and a 1/e time would be that of signal and background.
+        known = lifetimes[-1].value_ns is not None
+        background = lifetimes[-1].background_per_bin
+        if not known:
+            one_over_es.append(OneOverE(None, None, None))
+        elif sigma > BROAD * float(lifetimes[-1].value_ns or 0.0):
+            why = f"1/e time: the response ({sigma:.2g} ns) is too broad beside the decay"
+            one_over_es.append(OneOverE(None, None, why))
+        elif open_ns < RANGE * float(lifetimes[-1].value_ns or 0.0):
+            one_over_es.append(OneOverE(None, None, "1/e time: the card's nanotimes end within the decay"))
+        else:
+            one_over_es.append(one_over_e(row, bin_ns, period_ns, zero, background, sigma))
+    t0 = {channel: place.t0_ns for channel, place in zip(layout.detectors, places, strict=True)}
+    missing = {c: float(gap.sum() * bin_ns) for c, gap in zip(layout.detectors, hidden, strict=True) if gap.any()}
+    return Decays(counts, t0, tuple(lifetimes), tuple(one_over_es), missing)
+
+
+def _seen_ns(hidden: NDArray[np.bool_], t0_ns: float, bin_ns: float) -> float:
+    """For how long after the excitation photons are recorded."""
+    late = (np.flatnonzero(hidden) - t0_ns / bin_ns) % len(hidden)
+    return float(late.min() * bin_ns) if len(late) else math.inf
+
+
+def overlap_of(decays: Decays | None, row: int, period_ns: float) -> str | None:
+    """Why pulses overlap: photons that come after the next pulse are counted as that pulse's."""
+    if decays is None or not period_ns:
+        return None
+    lifetime = decays.lifetimes[row]
+    if lifetime.value_ns is None:
+        flat = "flat" in (lifetime.reason or "")
+        return "the decay is flat over the laser period: pulses cannot be told apart, no verdict" if flat else None
+    late = math.exp(-period_ns / lifetime.value_ns)
+    if late < LATE:
+        return None
+    return (
+        f"{100 * late:.0f} % of the photons come after the next pulse (lifetime {lifetime.value_ns:.3g} ns, period "
+        f"{period_ns:.3g} ns): neighbouring peaks overlap, g2(0) is not that of the emitter; no verdict"
+    )
+
+
+def switched(decays: Decays, mixture: Mixture | None) -> Decays:
+    """The states' lifetimes with what the segments that hold a switch may add to their errors.
+
+    A share w of the segments is filed under a state in between; a photon of theirs is off by at most the difference of
+    the lifetimes, so no state's mean is off by much more than w times it.
+    """
+    known = [one.value_ns for one in decays.lifetimes[1:] if one.value_ns is not None]
+    if mixture is None or len(known) < 2 or not mixture.switching:
+        return decays
+    extra = mixture.switching * (max(known) - min(known))
+    widened = [
+        one
+        if one.value_ns is None or one.error_ns is None
+        else replace(
+            one,
+            error_ns=math.hypot(one.error_ns, extra),
+            low_ns=None if one.low_ns is None else max(0.0, one.low_ns - 2 * extra),
+            high_ns=None if one.high_ns is None else one.high_ns + 2 * extra,
+        )
+        for one in decays.lifetimes[1:]
+    ]
+    return replace(decays, lifetimes=(decays.lifetimes[0], *widened))

@@ -1,0 +1,1 @@
+"""Stand-in for the namespace of the vendor's package."""
