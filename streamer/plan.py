@@ -137,7 +137,7 @@ def _delays(
         return given, (None if given else offer)
     if offer is None or not pairs or list(pairs[0]) != info.look.get("pair"):
         return {}, offer
-    if abs(offer["delay_ns"]) < max(near_ns, CERTAIN * (found.get("error_ns") or 0.0)):
+    if abs(offer["delay_ns"]) < max(near_ns, CERTAIN * (found.get("error_ns") or 0.0 if found else 0.0)):
         return {}, None  # the centre may lie where it should, or in the middle tau bin: there is nothing to take out
     warnings.append(
         f"delay: centre found at {offer['delay_ns']:+.3f} ns (channel {pairs[0][1]} against {pairs[0][0]}, "
