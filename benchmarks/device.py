@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.standin import compiler, library, steady
-from sources.ptu_header import read_header
+from sources.layouts.ptu_header import read_header
 from streamer.config import Settings
 from streamer.daemon import Daemon
 from streamer.launch import Child

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import table
-from sources.ptu_records import RECORD_TYPES, Layout
-from sources.record_file import HarpDecoder, RecordFormat, RecordReader
-from sources.recording import CHUNK_RECORDS, RecordingSource, Source
+from sources.layouts.ptu_records import RECORD_TYPES, Layout
+from sources.reading.record_file import HarpDecoder, RecordFormat, RecordReader
+from sources.reading.recording import CHUNK_RECORDS, RecordingSource, Source
 from sources.t3r import T3rDecoder
 from streamer.chunk import StreamInfo
 from streamer.registry import open_source
@@ -65,9 +65,7 @@ def _harp(path: Path, n: int, layout: Layout) -> Open:
 
     with_overflows(times, layout.wrap, word, layout.overflow_word).tofile(path)
     info = _T3 if pulsed else _T2
-    return lambda: RecordingSource(
-        RecordReader(path, _format(path, info, HarpDecoder(layout, info.period)), CHUNK_RECORDS)
-    )
+    return lambda: RecordingSource(RecordReader(path, _format(path, info, HarpDecoder(layout)), CHUNK_RECORDS))
 
 
 def _format(path: Path, info: StreamInfo, decoder: HarpDecoder | T3rDecoder) -> RecordFormat:

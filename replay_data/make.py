@@ -1,7 +1,7 @@
 """Make the bundled recording again: `python -m replay_data.make` writes dot.ptu and dot.json beside this file.
 
 A blinking dot with three states, a cable of 7.4 ns before detector 1, 24 s at 2.5 MHz. Every number a user can
-compare is in dot.json: the truth of `sources.simulate_truth`, what was counted, and when the emitter was in which
+compare is in dot.json: the truth of `sources.simulation.truth`, what was counted, and when the emitter was in which
 state. The same program gives the same photons.
 """
 

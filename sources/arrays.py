@@ -11,11 +11,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sources.array_columns import COLUMN_OPTIONS, UNIT_OPTIONS, Meaning, choose_columns, role_of, understand
-from sources.array_text import TextFile, header_names
-from sources.events import Reader
-from sources.photon_table import CHANNEL, NANOTIME, TIME, Scale, TableReader
-from sources.recording import Source, open_recording
+from sources.layouts.array_columns import COLUMN_OPTIONS, UNIT_OPTIONS, Meaning, choose_columns, role_of, understand
+from sources.layouts.array_text import TextFile, header_names
+from sources.reading.events import Reader
+from sources.reading.photon_table import CHANNEL, NANOTIME, TIME, Scale, TableReader
+from sources.reading.recording import Source, open_recording
 from streamer.chunk import StreamInfo
 from streamer.errors import InputError
 
@@ -56,7 +56,7 @@ class ColumnFile(Protocol):
 
 
 class ArrayTable:
-    """Columns of a file by role; see `sources.photon_table.Table`."""
+    """Columns of a file by role; see `sources.reading.photon_table.Table`."""
 
     def __init__(self, file: ColumnFile, meaning: Meaning) -> None:
         self.scales: Mapping[str, Scale] = meaning.scales
@@ -95,7 +95,7 @@ def recognise(path: Path, head: bytes) -> bool:
 def open_source(where: str, options: Mapping[str, str]) -> Source:
     """Open a file of columns; `where` is its path.
 
-    Options, beside those of every recording (`sources.recording.open_recording`):
+    Options, beside those of every recording (`sources.reading.recording.open_recording`):
         time, pulse, channel, nanotime, marker: name of that column; in text without a header its number, from 1.
         time_ps, ... time_s, nanotime_ps, ... nanotime_s: the same, and its unit.
         tick_ps: unit of times without one, else what they are rounded to.
@@ -145,15 +145,15 @@ def _column_file(path: Path) -> ColumnFile:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error}); give the path of a file") from None
     if head.startswith(_NPY):
-        from sources.array_numpy import NpyFile
+        from sources.layouts.array_numpy import NpyFile
 
         return NpyFile(path)
     if head.startswith(_ZIP):
-        from sources.array_numpy import NpzFile
+        from sources.layouts.array_numpy import NpzFile
 
         return NpzFile(path)
     if head.startswith(_PARQUET):
-        from sources.array_parquet import ParquetColumns
+        from sources.layouts.array_parquet import ParquetColumns
 
         return ParquetColumns(path)
     return TextFile(path)

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from sources import options as read_option
-from sources.events import Reader
-from sources.follow_reader import FollowReader, lasting
-from sources.recording import PULSE_OPTIONS, RecordingSource, Source, open_recording
-from sources.watched import Watched, await_first
+from sources.reading import options as read_option
+from sources.reading.events import Reader
+from sources.reading.follow_reader import FollowReader, lasting
+from sources.reading.recording import PULSE_OPTIONS, RecordingSource, Source, open_recording
+from sources.reading.watched import Watched, await_first
 from streamer.errors import InputError
 
 START, NOW = "start", "now"
@@ -52,7 +52,7 @@ def open_source(where: str, options: Mapping[str, str]) -> Source:
 
 def _by_pulses(source: Source, options: Mapping[str, str], pulsed: Mapping[str, str]) -> Source:
     """The source as laser pulses, which are looked for in what was written so far, until that is enough."""
-    from sources.pulses import with_pulses
+    from sources.reading.pulses import with_pulses
 
     assert isinstance(source, RecordingSource)
     follower = source.reader

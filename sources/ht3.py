@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from sources import options as read_option
-from sources.events import Reader
-from sources.picoquant_header import (
+from sources.layouts.picoquant_header import (
     Block,
     HeaderFile,
     LegacyHeader,
@@ -17,9 +15,11 @@ from sources.picoquant_header import (
     template_doubts,
     text,
 )
-from sources.ptu_records import RECORD_TYPES
-from sources.record_file import RecordFormat, RecordReader
-from sources.recording import Source, open_recording
+from sources.layouts.ptu_records import RECORD_TYPES
+from sources.reading import options as read_option
+from sources.reading.events import Reader
+from sources.reading.record_file import RecordFormat, RecordReader
+from sources.reading.recording import Source, open_recording
 
 _DEVICE, _SUFFIXES = "HydraHarp", ".ht2 or .ht3"
 _TEXT = Block("306x")
@@ -113,7 +113,7 @@ def _open(path: Path, options: Mapping[str, str], chunk_records: int) -> Reader:
 def open_source(where: str, options: Mapping[str, str]) -> Source:
     """Open an .ht2 or .ht3 file; `where` is its path.
 
-    Options, beside those of every recording (`sources.recording.open_recording`):
+    Options, beside those of every recording (`sources.reading.recording.open_recording`):
         sync_channel: 0 to 255: T2 sync events become photons of this channel.
 
     Raises:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sources import options as read_option
-from sources.pacing import paced
-from sources.recording import Source
-from sources.run_files import (
+from sources.reading import options as read_option
+from sources.reading.pacing import paced
+from sources.reading.recording import Source
+from sources.reading.run_files import (
     begins_anew,
     date_of,
     goes_on,

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sources import options as read_option
-from sources.events import Reader
-from sources.photon_table import CHANNEL, NANOTIME, TIME, Scale, TableReader
-from sources.recording import Source, open_recording
+from sources.reading import options as read_option
+from sources.reading.events import Reader
+from sources.reading.photon_table import CHANNEL, NANOTIME, TIME, Scale, TableReader
+from sources.reading.recording import Source, open_recording
 from streamer.chunk import StreamInfo
 from streamer.errors import InputError
 
 if TYPE_CHECKING:
-    from sources.hdf5_tree import Hdf5Column, Hdf5File
+    from sources.layouts.hdf5_tree import Hdf5Column, Hdf5File
 
 OPTIONS = ("spot", "tick_ns", "resolution_ps", "period_ns")
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -38,7 +38,7 @@ def recognise(path: Path, head: bytes) -> bool:
 
 
 class Hdf5Table:
-    """Datasets of equal length as a table; see `sources.photon_table.Table`."""
+    """Datasets of equal length as a table; see `sources.reading.photon_table.Table`."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class Hdf5Table:
 def open_source(where: str, options: Mapping[str, str]) -> Source:
     """Open a Photon-HDF5 file; `where` is its path.
 
-    Options, beside those of every recording (`sources.recording.open_recording`):
+    Options, beside those of every recording (`sources.reading.recording.open_recording`):
         spot: N of /photon_dataN (of "Particle N" in the Full_SMS layout); needed where there are several.
         tick_ns: unit of the timestamps, where the file does not say it.
         resolution_ps: unit of the nanotimes, where the file does not say it.
@@ -96,8 +96,8 @@ def open_source(where: str, options: Mapping[str, str]) -> Source:
 
 
 def _open(path: Path, options: Mapping[str, str], chunk_records: int) -> Reader:
-    from sources.full_sms import is_full_sms, open_full_sms
-    from sources.hdf5_tree import Hdf5File
+    from sources.layouts.full_sms import is_full_sms, open_full_sms
+    from sources.layouts.hdf5_tree import Hdf5File
 
     file = Hdf5File(path)
     try:

@@ -7,16 +7,16 @@ import sys
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import replace
 
-from sources.acquisition import Acquisition
-from sources.picoquant_device import PicoQuantDevice
-from sources.picoquant_models import LONGEST_MS
-from sources.picoquant_settings import Settings, read_address, read_settings
-from sources.picoquant_tags import header_tags
-from sources.ptu_records import RECORD_TYPES
-from sources.record_file import HarpDecoder, RecordFormat, RecordReader
-from sources.recording import DROP, RecordingSource
-from sources.spool import Spool
-from sources.spooled import BreakDecoder
+from sources.devices.acquisition import Acquisition
+from sources.devices.picoquant_device import PicoQuantDevice
+from sources.devices.picoquant_models import LONGEST_MS
+from sources.devices.picoquant_settings import Settings, read_address, read_settings
+from sources.devices.picoquant_tags import header_tags
+from sources.devices.spool import Spool
+from sources.devices.spooled import BreakDecoder
+from sources.layouts.ptu_records import RECORD_TYPES
+from sources.reading.record_file import HarpDecoder, RecordFormat, RecordReader
+from sources.reading.recording import DROP, RecordingSource
 from streamer.chunk import Chunk, StreamEnd, StreamInfo
 from streamer.errors import InputError
 
@@ -59,7 +59,7 @@ class PicoQuantSource(RecordingSource):
             warnings=tuple(device.warnings),
         )
         spooled = self.acquisition.spooled
-        decoder = BreakDecoder(HarpDecoder(layout, info.period, settings.sync_channel), spooled)
+        decoder = BreakDecoder(HarpDecoder(layout, settings.sync_channel), spooled)
         fmt = RecordFormat(info, 0, 4, 0, decoder, horizon=round(settings.horizon_ns * 1e-9 / device.tick_s))
         reader = _DeviceReader(self.acquisition, fmt, settings)
         # A live stream must not break off at one odd photon: those out of order are dropped, counted and warned of.
@@ -121,7 +121,7 @@ def open_source(where: str, options: Mapping[str, str]) -> PicoQuantSource:
     Everything is checked before the library is loaded; then the device is opened, set up, and asked for its rates, in
     T3 for its sync period too. It measures from the first chunk on.
 
-    Options: see `sources.picoquant_settings.Settings` and docs/devices.md.
+    Options: see `sources.devices.picoquant_settings.Settings` and docs/devices.md.
 
     Raises:
         InputError: an unknown model or option, a value that the model does not take, no library, no device, no sync in

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from sources.events import Reader
-from sources.picoquant_header import (
+from sources.layouts.picoquant_header import (
     Block,
     HeaderFile,
     LegacyHeader,
@@ -17,9 +16,10 @@ from sources.picoquant_header import (
     template_doubts,
     text,
 )
-from sources.ptu_records import RECORD_TYPES
-from sources.record_file import RecordFormat, RecordReader
-from sources.recording import Source, open_recording
+from sources.layouts.ptu_records import RECORD_TYPES
+from sources.reading.events import Reader
+from sources.reading.record_file import RecordFormat, RecordReader
+from sources.reading.recording import Source, open_recording
 
 _DEVICE, _SUFFIXES = "PicoHarp 300", ".pt2 or .pt3"
 _TEXT = Block("306x")
@@ -91,7 +91,7 @@ def _open(path: Path, options: Mapping[str, str], chunk_records: int) -> Reader:
 def open_source(where: str, options: Mapping[str, str]) -> Source:
     """Open a .pt2 or .pt3 file; `where` is its path.
 
-    Options are those of every recording (`sources.recording.open_recording`).
+    Options are those of every recording (`sources.reading.recording.open_recording`).
 
     Raises:
         InputError: an option that is not known or not allowed, or a file that cannot be read as .pt2 or .pt3.

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sources import options as read_option
-from sources.events import Reader
-from sources.ptu_header import PtuHeader, read_header
-from sources.record_file import HarpDecoder, RecordFormat, RecordReader
-from sources.record_state import BEYOND, SYNCS, UNKNOWN
-from sources.recording import Source, open_recording
+from sources.layouts.ptu_header import read_header
+from sources.layouts.ptu_records import Layout
+from sources.reading import options as read_option
+from sources.reading.events import Reader
+from sources.reading.record_file import HarpDecoder, RecordFormat, RecordReader
+from sources.reading.record_state import SYNCS, UNKNOWN
+from sources.reading.recording import Source, open_recording
 from streamer.chunk import StreamInfo
 from streamer.errors import InputError
-
-_BEYOND_SHARE = 0.001
 
 
 def recognise(path: Path, head: bytes) -> bool:
@@ -53,29 +53,20 @@ def record_format(path: Path, sync_channel: int | None = None) -> RecordFormat:
         truth=header.truth,
     )
 
-    def remarks(state: NDArray[np.int64], photons: int) -> list[str]:
-        return harp_remarks(header, info, state, photons)
-
     return RecordFormat(
-        info, header.offset, 4, header.records, HarpDecoder(layout, info.period, sync_channel),
-        promised=header.promised, remarks=remarks,
+        info, header.offset, 4, header.records, HarpDecoder(layout, sync_channel),
+        promised=header.promised, remarks=partial(harp_remarks, layout),
     )  # fmt: skip
 
 
-def harp_remarks(header: PtuHeader, info: StreamInfo, state: NDArray[np.int64], photons: int) -> list[str]:
+def harp_remarks(layout: Layout, state: NDArray[np.int64]) -> list[str]:
     """What only the end can know of PicoQuant's records, one line each."""
     warnings = []
     if state[SYNCS]:
         warnings.append(f"{state[SYNCS]} sync events were left out; sync_channel=N makes them photons of channel N")
     if state[UNKNOWN]:
         warnings.append(
-            f"{state[UNKNOWN]} records are neither photon, marker nor overflow in {header.layout.name} "
-            "and were left out"
-        )
-    if state[BEYOND] > _BEYOND_SHARE * photons:
-        warnings.append(
-            f"{state[BEYOND]} of {photons} photons have a nanotime beyond the sync period of "
-            f"{info.tick_s * 1e9:.6g} ns; the header's sync rate or resolution may be of another run"
+            f"{state[UNKNOWN]} records are neither photon, marker nor overflow in {layout.name} and were left out"
         )
     return warnings
 
@@ -88,7 +79,7 @@ def _open(path: Path, options: Mapping[str, str], chunk_records: int) -> Reader:
 def open_source(where: str, options: Mapping[str, str]) -> Source:
     """Open a PTU file; `where` is its path.
 
-    Options, beside those of every recording (`sources.recording.open_recording`):
+    Options, beside those of every recording (`sources.reading.recording.open_recording`):
         sync_channel: 0 to 255: T2 sync events become photons of this channel.
 
     Raises:

@@ -16,11 +16,11 @@ import numpy as np
 from numba import njit, types
 from numpy.typing import NDArray
 
-from sources import options as read_option
-from sources.events import Gap, Reader
-from sources.record_file import RecordFormat, RecordReader
-from sources.record_state import BACKSTEPS, LATEST, LONGEST, MARKERS, PHOTONS, TICKS, UNKNOWN
-from sources.recording import Source, open_recording
+from sources.reading import options as read_option
+from sources.reading.events import Gap, Reader
+from sources.reading.record_file import RecordFormat, RecordReader
+from sources.reading.record_state import BACKSTEPS, LATEST, LONGEST, MARKERS, PHOTONS, TICKS, UNKNOWN
+from sources.reading.recording import Source, open_recording
 from streamer.chunk import StreamInfo
 from streamer.errors import InputError
 
@@ -58,7 +58,7 @@ def decode(halves, bits, time, channel, marker_time, marker, state):  # type: ig
         bits: uint8[256], marker bits by channel number.
         time, channel: int64 and uint8 with room for r entries from state[PHOTONS] on.
         marker_time, marker: int64 and uint8 with room for r entries from state[MARKERS] on.
-        state: int64[16], see `sources.record_state`; here TICKS is the latest millisecond tick of the device.
+        state: int64[16], see `sources.reading.record_state`; here TICKS is the latest millisecond tick of the device.
 
     Returns:
         How many records: all.
@@ -118,7 +118,7 @@ def decode(halves, bits, time, channel, marker_time, marker, state):  # type: ig
 
 
 class TagDecoder:
-    """Decoder of 10-byte tags (see `sources.record_file.Decoder`)."""
+    """Decoder of 10-byte tags (see `sources.reading.record_file.Decoder`)."""
 
     def decode(
         self,
@@ -236,7 +236,7 @@ def record_format(path: Path, tick_ps: float = _TICK_PS) -> RecordFormat:
     )  # fmt: skip
 
 
-def _remarks(state: NDArray[np.int64], photons: int) -> list[str]:
+def _remarks(state: NDArray[np.int64]) -> list[str]:
     """What only the end can know, one line each."""
     if not state[UNKNOWN]:
         return []
@@ -256,7 +256,7 @@ def _open(path: Path, options: Mapping[str, str], chunk_records: int) -> Reader:
 def open_source(where: str, options: Mapping[str, str]) -> Source:
     """Open a quTAG file; `where` is its path.
 
-    Options, beside those of every recording (`sources.recording.open_recording`; horizon_ns is 1000 here):
+    Options, beside those of every recording (`sources.reading.recording.open_recording`; horizon_ns is 1000 here):
         tick_ps: time base in ps; 1 for a quTAG, 80.955 for the older quTAU, whose files are the same otherwise.
 
     Raises:

@@ -15,16 +15,16 @@ import numpy as np
 from numba import njit, types
 from numpy.typing import NDArray
 
-from sources import options as read_option
-from sources.acquisition import DeviceFault
-from sources.events import Gap
+from sources.devices.acquisition import DeviceFault
+from sources.devices.qutag_library import NAME, NOT_AVAILABLE, NOT_ENABLED, Library
+from sources.devices.tag_acquisition import TagBlock
+from sources.devices.tag_settings import EDGES, Limits, TagSettings, read_settings
+from sources.devices.tag_source import opened
+from sources.devices.tag_spool import Loss
 from sources.qutag import HORIZON_S
-from sources.qutag_library import NAME, NOT_AVAILABLE, NOT_ENABLED, Library
-from sources.recording import DROP, Source
-from sources.tag_acquisition import TagBlock
-from sources.tag_settings import EDGES, Limits, TagSettings, read_settings
-from sources.tag_source import opened
-from sources.tag_spool import Loss
+from sources.reading import options as read_option
+from sources.reading.events import Gap
+from sources.reading.recording import DROP, Source
 from streamer.errors import InputError
 
 # A live stream must not break off at one odd tag: those later than the horizon are dropped, counted and warned of.
@@ -68,7 +68,7 @@ def survey(time, channel, add, counts):  # type: ignore[no-untyped-def]
 
 
 class QutagDevice:
-    """One quTAG, set up; see `sources.tag_acquisition.TagDevice`.
+    """One quTAG, set up; see `sources.devices.tag_acquisition.TagDevice`.
 
     Attributes:
         tick_s, hardware, channels, warnings: see there.
@@ -108,14 +108,14 @@ class QutagDevice:
     # ---- while measuring
 
     def start(self) -> None:
-        """See `sources.tag_acquisition.TagDevice`."""
+        """See `sources.devices.tag_acquisition.TagDevice`."""
         call = self._library.call
         call("setTimestampBufferSize", self._settings.buffer)  # clears it too
         call("freezeBuffers", 0)
         call("getDataLost", ctypes.byref(self._flag))  # what was lost before is nobody's loss
 
     def read(self) -> TagBlock:
-        """See `sources.tag_acquisition.TagDevice`."""
+        """See `sources.devices.tag_acquisition.TagDevice`."""
         call = self._library.call
         # Never fails, says the header; a device that is gone is noticed by the next call, or by its timer.
         call(
@@ -129,11 +129,11 @@ class QutagDevice:
         return self._sorted(self._time[:count], self._channel[:count], lost=bool(self._flag.value))
 
     def stop(self) -> None:
-        """See `sources.tag_acquisition.TagDevice`."""
+        """See `sources.devices.tag_acquisition.TagDevice`."""
         self._library.call("freezeBuffers", 1)
 
     def look(self) -> list[str]:
-        """See `sources.tag_acquisition.TagDevice`."""
+        """See `sources.devices.tag_acquisition.TagDevice`."""
         lines = [
             f"{self._counts[one]} tags came on channel {one}, which is not one of `channels`"
             for one in np.flatnonzero(self._counts)
@@ -142,7 +142,7 @@ class QutagDevice:
         return [*lines, f"{LOST}, behind the last tag"] if self._was_lost else lines
 
     def close(self) -> None:
-        """See `sources.tag_acquisition.TagDevice`."""
+        """See `sources.devices.tag_acquisition.TagDevice`."""
         if not self._closed:
             self._closed = True
             with suppress(DeviceFault, InputError):  # it may be gone already
@@ -258,7 +258,7 @@ def open_source(where: str, options: Mapping[str, str]) -> Source:
     Everything is checked before the library is loaded; then the device is opened and set up. It measures from the first
     chunk on; with `pulses`, at once.
 
-    Options: see `sources.tag_settings.TagSettings` and docs/taggers.md.
+    Options: see `sources.devices.tag_settings.TagSettings` and docs/taggers.md.
 
     Raises:
         InputError: an unknown option, a value that the device does not take, no library, no device.

@@ -21,15 +21,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
-from sources import simulate_kernels as kernels
-from sources.simulate_extended import ExtendedMachine
-from sources.simulate_markers import markers
-from sources.simulate_options import read_settings
-from sources.simulate_plain import PlainMachine
-from sources.simulate_rates import expected_time_shares, rate_cps, with_rate
-from sources.simulate_settings import CW, Settings
-from sources.simulate_states import state_sequence, time_shares
-from sources.simulate_truth import truth
+from sources.simulation import kernels
+from sources.simulation.extended import ExtendedMachine
+from sources.simulation.markers import markers
+from sources.simulation.options import read_settings
+from sources.simulation.plain import PlainMachine
+from sources.simulation.rates import expected_time_shares, rate_cps, with_rate
+from sources.simulation.settings import CW, Settings
+from sources.simulation.states import state_sequence, time_shares
+from sources.simulation.truth import truth
 from streamer.chunk import Chunk, StreamEnd, StreamInfo
 
 __all__ = ["SimulateSource", "open_source", "state_sequence", "time_shares"]
@@ -44,7 +44,7 @@ def open_source(where: str, options: Mapping[str, str]) -> SimulateSource:
     Args:
         where: preset: "" (blinking dot: dark, grey, bright), "steady" (its bright state), "powerlaw" (two states,
             power-law dwells), "single" (no biexciton photon: g2(0) = 0), "poisson" (coherent: g2(0) = 1), and those
-            of papers: see `simulate_presets`.
+            of papers: see `sources.simulation.presets`.
         options: values as text. `seed`, `duration` (s or inf), `live`, `mode` (T3 or T2), `chunk_ms`, `rate`
             (counts/s to solve for: eta_c, then nbar), `detectors` (how many, alike), and every parameter of
             `Settings`; values per channel (such as delay_ns=0,23.9) and per state (such as eta_x=0.1,0.9 or
@@ -65,7 +65,7 @@ class SimulateSource:
     """A simulated stream; see the module's first lines and `open_source`.
 
     Attributes:
-        info: `truth` as `simulate_truth.truth` gives it; `t0_ns` with the cable delay, modulo the period (T3).
+        info: `truth` as in `sources.simulation.truth`; `t0_ns` with the cable delay, modulo the period (T3).
         settings: what it is made from.
     """
 

@@ -9,19 +9,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sources.events import Reader
-from sources.record_file import RecordFormat, RecordReader
-from sources.record_state import BEYOND, UNKNOWN
-from sources.recording import Source, open_recording
-from sources.spc_decoder import SpcDecoder
-from sources.spc_header import recognise
-from sources.spc_records import GAPS, INVALID, SLIPPED
-from sources.spc_units import OPTIONS, Opening, Units
+from sources.layouts.spc_decoder import SpcDecoder
+from sources.layouts.spc_header import recognise
+from sources.layouts.spc_records import GAPS, INVALID, SLIPPED
+from sources.layouts.spc_units import OPTIONS, Opening, Units
+from sources.reading.events import Reader
+from sources.reading.record_file import RecordFormat, RecordReader
+from sources.reading.record_state import UNKNOWN
+from sources.reading.recording import Source, open_recording
 from streamer.chunk import StreamInfo
 
 __all__ = ["open_source", "recognise", "record_format"]
 
-_BEYOND_SHARE = 0.001
 _NEAR_S, _FAR_S = 80e-9, 1e-6  # below the dead time of a card, and well above it
 _EXPECTED_NEAR = 10.0  # pairs below the dead time that must be missing to show it
 _CARD_BIT = 8  # routing bit that tells the two cards of an SPC-132 apart
@@ -62,14 +61,11 @@ def record_format(path: Path, options: Mapping[str, str]) -> RecordFormat:
     near, far = (math.floor(span / units.tick_s) for span in (_NEAR_S, _FAR_S))
     decoder = SpcDecoder(path, family, period, period * units.divider, near, far, raw=opening.first.raw)
 
-    def remarks(state: NDArray[np.int64], photons: int) -> list[str]:
-        return _remarks(info, state, photons)
-
     def doubts() -> dict[str, str]:
         return _close_pairs(decoder.steps, info.tick_s)
 
     size = family.record_bytes
-    return RecordFormat(info, size, size, records, decoder, remarks=remarks, doubts=doubts)
+    return RecordFormat(info, size, size, records, decoder, remarks=_remarks, doubts=doubts)
 
 
 def _pulse(units: Units, bins: int) -> float | None:
@@ -79,7 +75,7 @@ def _pulse(units: Units, bins: int) -> float | None:
     return units.laser_s or bins * units.width_s
 
 
-def _remarks(info: StreamInfo, state: NDArray[np.int64], photons: int) -> list[str]:
+def _remarks(state: NDArray[np.int64]) -> list[str]:
     """What only the end can know, one line each."""
     warnings = []
     if state[INVALID]:
@@ -95,11 +91,6 @@ def _remarks(info: StreamInfo, state: NDArray[np.int64], photons: int) -> list[s
         )
     if state[UNKNOWN]:
         warnings.append(f"{state[UNKNOWN]} records are neither photon, marker nor overflow and were left out")
-    if state[BEYOND] > _BEYOND_SHARE * photons:
-        warnings.append(
-            f"{state[BEYOND]} of {photons} photons have a nanotime beyond the laser period of "
-            f"{info.laser_s * 1e9:.6g} ns; the setup or the options may be of another run"
-        )
     return warnings
 
 
@@ -136,7 +127,7 @@ def open_source(where: str, options: Mapping[str, str]) -> Source:
     Without the width of an ADC channel (no .set beside the file, no `resolution_ps`) the stream is T2 in ticks of the
     macro clock. With it, it is T3; a macro tick is a laser pulse only where setup or option says so.
 
-    Options, beside those of every recording (`sources.recording.open_recording`):
+    Options, beside those of every recording (`sources.reading.recording.open_recording`):
         format: spc130, spc600_256 or spc600_4096, where the layout cannot be told.
         set: path of the setup file; by default the .set with the name of the recording.
         resolution_ps: width of an ADC channel.

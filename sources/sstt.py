@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sources import options as read_option
-from sources.events import Events, Reader
+from sources.layouts.sstt_channels import CHANNEL_MAGIC, Channel, merge
+from sources.layouts.sstt_index import MAGIC, SsttIndex, read_index
 from sources.qutag import MARKER_BITS
-from sources.record_state import LONGEST
-from sources.recording import Source, open_recording
-from sources.sstt_channels import CHANNEL_MAGIC, Channel, merge
-from sources.sstt_index import MAGIC, SsttIndex, read_index
+from sources.reading import options as read_option
+from sources.reading.events import Events, Reader
+from sources.reading.record_state import LONGEST
+from sources.reading.recording import Source, open_recording
 from streamer.chunk import NO_CHANNEL, NO_NANOTIME, StreamEnd, StreamInfo
 from streamer.errors import InputError
 
@@ -26,7 +26,7 @@ REFUSE, SKIP = "refuse", "skip"
 
 
 class SsttReader:
-    """The channels of an SSTT recording, merged by time, as a Reader (see `sources.events.Reader`)."""
+    """The channels of an SSTT recording, merged by time, as a Reader (see `sources.reading.events.Reader`)."""
 
     horizon = 0
     begins: int | None = None
@@ -175,7 +175,7 @@ def open_reader(
 def open_source(where: str, options: Mapping[str, str]) -> Source:
     """Open an SSTT recording; `where` is the path of its index.
 
-    Options, beside those of every recording (`sources.recording.open_recording`):
+    Options, beside those of every recording (`sources.reading.recording.open_recording`):
         missing: "refuse" (the default) or "skip" channels that the index names but whose file is not there.
         pulse_divider: with `pulses`, the index's own by default.
 

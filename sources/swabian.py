@@ -14,12 +14,12 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from sources.acquisition import DeviceFault
-from sources.recording import REFUSE, Source
-from sources.swabian_losses import Sorter
-from sources.tag_acquisition import TagBlock
-from sources.tag_settings import Limits, TagSettings, read_settings
-from sources.tag_source import opened
+from sources.devices.acquisition import DeviceFault
+from sources.devices.swabian_losses import Sorter
+from sources.devices.tag_acquisition import TagBlock
+from sources.devices.tag_settings import Limits, TagSettings, read_settings
+from sources.devices.tag_source import opened
+from sources.reading.recording import REFUSE, Source
 from streamer.errors import InputError
 
 NAME = "swabian"
@@ -35,7 +35,7 @@ Result = TypeVar("Result")
 
 
 class SwabianDevice:
-    """One Time Tagger, set up; see `sources.tag_acquisition.TagDevice`.
+    """One Time Tagger, set up; see `sources.devices.tag_acquisition.TagDevice`.
 
     Attributes:
         tick_s, hardware, channels, warnings: see there.
@@ -89,7 +89,7 @@ class SwabianDevice:
     # ---- while measuring
 
     def start(self) -> None:
-        """See `sources.tag_acquisition.TagDevice`."""
+        """See `sources.devices.tag_acquisition.TagDevice`."""
         tagger, settings = self._tagger, self._settings
         _called("sync", tagger.sync)  # the settings are in force
         _called("getOverflowsAndClear", tagger.getOverflowsAndClear)
@@ -98,17 +98,17 @@ class SwabianDevice:
         )
 
     def read(self) -> TagBlock:
-        """See `sources.tag_acquisition.TagDevice`."""
+        """See `sources.devices.tag_acquisition.TagDevice`."""
         data = _called("getData", self._stream.getData)
         overflows = int(_called("getOverflowsAndClear", self._tagger.getOverflowsAndClear))
         return _called("TimeTagStreamBuffer", self._sorter.sort, data, overflows)
 
     def stop(self) -> None:
-        """See `sources.tag_acquisition.TagDevice`."""
+        """See `sources.devices.tag_acquisition.TagDevice`."""
         _called("stop", self._stream.stop)
 
     def look(self) -> list[str]:
-        """See `sources.tag_acquisition.TagDevice`."""
+        """See `sources.devices.tag_acquisition.TagDevice`."""
         with self._lock:
             lines = [
                 f"the device warns: {text}" + (f" ({count} times)" if count > 1 else "")
@@ -118,7 +118,7 @@ class SwabianDevice:
         return lines
 
     def close(self) -> None:
-        """See `sources.tag_acquisition.TagDevice`."""
+        """See `sources.devices.tag_acquisition.TagDevice`."""
         tagger, self._tagger = self._tagger, None
         self._stream = None
         if tagger is not None:
@@ -227,7 +227,7 @@ def open_source(where: str, options: Mapping[str, str]) -> Source:
     Everything is checked before the package is loaded; then the device is opened and set up. It measures from the first
     chunk on; with `pulses`, at once.
 
-    Options: see `sources.tag_settings.TagSettings` and docs/taggers.md.
+    Options: see `sources.devices.tag_settings.TagSettings` and docs/taggers.md.
 
     Raises:
         InputError: an unknown option, a value that the device does not take, no package, no device.

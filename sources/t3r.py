@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sources.events import Gap, Reader
-from sources.picoquant_header import Block, HeaderFile, duration_s, has_ident, shortest, text
-from sources.record_file import RecordFormat, RecordReader
-from sources.record_state import UNKNOWN
-from sources.recording import Source, open_recording
-from sources.t3r_records import CHANNELS, beyond, decode, folded
+from sources.layouts.picoquant_header import Block, HeaderFile, duration_s, has_ident, shortest, text
+from sources.layouts.t3r_records import CHANNELS, beyond, decode, folded
+from sources.reading.events import Gap, Reader
+from sources.reading.record_file import RecordFormat, RecordReader
+from sources.reading.record_state import UNKNOWN
+from sources.reading.recording import Source, open_recording
 from streamer.chunk import StreamInfo
 
 _DEVICE, _SUFFIXES = "TimeHarp 200", ".t3r"
@@ -28,7 +28,7 @@ _BEYOND_WARNED, _BEYOND_DOUBTED = 0.001, 0.01
 
 
 class T3rDecoder:
-    """Decoder of TimeHarp 200 records; see `sources.t3r_records`."""
+    """Decoder of TimeHarp 200 records; see `sources.layouts.t3r_records`."""
 
     def __init__(self, period: float) -> None:
         """`period` of the laser in channels; inf where it is not known."""
@@ -44,7 +44,7 @@ class T3rDecoder:
         marker: NDArray[np.uint8],
         state: NDArray[np.int64],
     ) -> list[Gap]:
-        """See `sources.record_file.Decoder.decode`."""
+        """See `sources.reading.record_file.Decoder.decode`."""
         decode(block.view(np.uint32), self._fold, time, nanotime, channel, marker_time, marker, state)
         return []
 
@@ -121,7 +121,7 @@ def _check_period(file: HeaderFile, records: int, period: float) -> str:
     return line if outside > _BEYOND_DOUBTED * photons else ""
 
 
-def _remarks(state: NDArray[np.int64], photons: int) -> list[str]:
+def _remarks(state: NDArray[np.int64]) -> list[str]:
     if not state[UNKNOWN]:
         return []
     return [f"{state[UNKNOWN]} records are neither photon, marker nor overflow and were left out"]
@@ -134,7 +134,7 @@ def _open(path: Path, options: Mapping[str, str], chunk_records: int) -> Reader:
 def open_source(where: str, options: Mapping[str, str]) -> Source:
     """Open a .t3r file; `where` is its path.
 
-    Options are those of every recording (`sources.recording.open_recording`).
+    Options are those of every recording (`sources.reading.recording.open_recording`).
 
     Raises:
         InputError: an option that is not known or not allowed, or a file that cannot be read as .t3r.

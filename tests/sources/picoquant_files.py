@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sources.record_state import TICKS
+from sources.reading.record_state import TICKS
 from streamer.errors import InputError
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"

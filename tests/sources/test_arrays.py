@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sources import array_text_kernel as kernel
-from sources.array_columns import role_of
 from sources.arrays import open_source, recognise
+from sources.layouts import array_text_kernel as kernel
+from sources.layouts.array_columns import role_of
 from streamer.errors import InputError
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"

@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 
 from sinks.ptu import PtuWriter
-from sources import follow_reader, growing_file
 from sources.follow import open_source
 from sources.ptu import record_format
+from sources.reading import follow_reader, growing_file
 from streamer.chunk import Chunk, StreamInfo
 from streamer.config import Settings
 from streamer.daemon import Daemon
@@ -273,7 +273,7 @@ def test_a_format_without_records_is_refused_at_once(tmp_path):
 def test_options_of_the_format_pass_through(tmp_path):
     recording = Recording(tmp_path, "T2")
     source = open_source(str(recording.path), {"sync_channel": "7"})
-    assert source.reader._part.reader.format.decoder._rules[14] == 7
+    assert source.reader._part.reader.format.decoder._rules[13] == 7
     with pytest.raises(InputError, match="ptu: nonsense: unknown option"):
         open_source(str(recording.path), {"nonsense": "1", "wait_s": "0"})
 

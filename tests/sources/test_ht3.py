@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sources.ht3 import open_source, recognise
-from sources.ptu_records import RECORD_TYPES
+from sources.layouts.ptu_records import RECORD_TYPES
 from streamer.errors import InputError
 from tests.sources.picoquant_files import REFERENCE, SHARED, check_reference, fuzz, ht, pt, read, real_files, same, t3r
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from sinks.ptu import PtuWriter
-from sources import run_files
 from sources.join import listed, open_source
+from sources.reading import run_files
 from streamer.batch import analyse, looked_at
 from streamer.chunk import Chunk, StreamInfo
 from streamer.config import Settings

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from sources.full_sms import common_unit
+from sources.layouts.full_sms import common_unit
 from sources.photon_hdf5 import open_source, recognise
 from streamer.errors import InputError
 
@@ -200,7 +200,7 @@ def test_timestamps_that_are_laser_pulses_are_t3(made):
     assert (info.sync_rate_hz, info.period) == (80e6, pytest.approx(3125))
     np.testing.assert_array_equal(times, TIMES)
     np.testing.assert_array_equal(nanotime, NANOTIMES)
-    assert "1 of 6 photons have a nanotime beyond" in end.warnings[0]  # 4095 of 3125
+    assert end.warnings == ()
 
 
 def test_the_rate_may_differ_from_the_unit_by_a_rate_meters_digits(made):
@@ -340,7 +340,7 @@ def test_packed_datasets(made, options):
 
 
 def test_a_dataset_is_read_in_slices(made, monkeypatch):
-    from sources import hdf5_tree
+    from sources.layouts import hdf5_tree
 
     sizes = []
     plain = hdf5_tree.Hdf5Column.read
@@ -470,7 +470,7 @@ def test_what_was_never_written_is_not_made_up(made):
 
 
 def test_chunks_that_would_fill_the_memory_are_refused(made, monkeypatch):
-    from sources import hdf5_tree
+    from sources.layouts import hdf5_tree
 
     monkeypatch.setattr(hdf5_tree, "_LARGEST_CHUNK", 1 << 13)
     path = made(("photon_data/timestamps", "photon_data/detectors"))

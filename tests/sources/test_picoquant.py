@@ -20,10 +20,10 @@ import pytest
 
 from benchmarks import device as device_benchmark
 from benchmarks.standin import KINDS, compiler, library, piece, steady
+from sources.devices.picoquant_models import MODELS
+from sources.layouts.ptu_header import read_header
 from sources.picoquant import open_source
-from sources.picoquant_models import MODELS
 from sources.ptu import open_source as open_ptu
-from sources.ptu_header import read_header
 from streamer.errors import InputError
 
 pytestmark = pytest.mark.skipif(
@@ -73,7 +73,7 @@ class StandIn:
             monkeypatch.setenv(f"STANDIN_{key.upper()}", str(value))
         if "wait_ms" not in script:
             monkeypatch.setenv("STANDIN_WAIT_MS", "0")
-            monkeypatch.setattr("sources.picoquant_device.sleep", lambda seconds: None)
+            monkeypatch.setattr("sources.devices.picoquant_device.sleep", lambda seconds: None)
         self.spool = folder / "run.ptu"
 
     def open(self, where="", **options):
@@ -465,7 +465,7 @@ def test_device_that_nobody_listens_to_loses_nothing(stand_in):
 
 
 def test_disk_that_is_too_slow_loses_nothing_uncounted(stand_in, monkeypatch):
-    monkeypatch.setattr("sources.acquisition.RING_BYTES", 1 << 20)  # room for one read and a half
+    monkeypatch.setattr("sources.devices.acquisition.RING_BYTES", 1 << 20)  # room for one read and a half
     words, rate = steady(8e6, 80e6)
     device = stand_in(words=words, loop=1, rate=rate, fifo=200_000)
     source = device.open(duration="0.8")
@@ -519,7 +519,7 @@ def test_disk_that_fills_up(stand_in, monkeypatch):
                 raise OSError(ENOSPC, "No space left on device")
             return super().write(data[: 30_001 - self.tell()])
 
-    monkeypatch.setattr("sources.spool.FileIO", Small)
+    monkeypatch.setattr("sources.devices.spool.FileIO", Small)
     device = stand_in(fifo=3000)
     source = device.open()
     photons, gaps = read(source)

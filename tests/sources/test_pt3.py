@@ -7,8 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
+from sources.layouts.ptu_records import RECORD_TYPES
 from sources.pt3 import open_source, recognise
-from sources.ptu_records import RECORD_TYPES
 from streamer.errors import InputError
 from tests.sources.picoquant_files import (
     REFERENCE,
@@ -118,13 +118,6 @@ def test_records_begin_behind_the_special_header(opened):
         source = opened(pt(words, special=b"\x11" * 4 * size))
         same(read(source), plain)
         assert source.info.warnings == ()
-
-
-def test_nanotimes_beyond_the_period_are_said(opened):
-    source = opened(pt([t3_word(1, 3000, 5)] * 5, rate=100_000_000))
-    read(source)
-    (line,) = source.end().warnings
-    assert "5 of 5 photons" in line
 
 
 def test_unknown_records_are_counted(opened):

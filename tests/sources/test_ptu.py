@@ -15,10 +15,10 @@ import numpy as np
 import ptufile
 import pytest
 
+from sources.layouts.ptu_records import RECORD_TYPES
 from sources.ptu import open_source
-from sources.ptu_records import RECORD_TYPES
-from sources.record_state import TICKS
-from sources.recording import CHUNK_RECORDS
+from sources.reading.record_state import TICKS
+from sources.reading.recording import CHUNK_RECORDS
 from streamer.errors import InputError
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
@@ -300,24 +300,6 @@ def test_file_that_becomes_shorter(opened):
     assert rest[-1].time[-1] == 499
     assert source.end().records == 49_999
     assert any("shorter" in line for line in source.end().warnings)
-
-
-def test_sync_rate_that_contradicts_the_tick(opened):
-    (line,) = opened(ptu([1], TTResult_SyncRate=80_000_000)).info.warnings
-    assert "TTResult_SyncRate" in line
-    assert opened(ptu([1], TTResult_SyncRate=100_900_000)).info.warnings == ()
-    assert opened(ptu([1], 0x01010204, TTResult_SyncRate=80_000_000)).info.warnings == ()
-
-
-def test_nanotimes_beyond_the_period(opened):
-    inside, beyond = 1000 << 10, 1001 << 10
-    source = opened(ptu([inside] * 999 + [beyond]))
-    read(source)
-    assert source.end().warnings == ()
-    source = opened(ptu([inside] * 998 + [beyond] * 2))
-    read(source)
-    (line,) = source.end().warnings
-    assert "2 of 1000 photons" in line
 
 
 def test_records_of_no_known_kind(opened):

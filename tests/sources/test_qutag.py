@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from sources.qutag import MAGIC, MARKER_BITS, decode, open_source, recognise
-from sources.record_state import BACKSTEPS, LATEST, LONGEST, MARKERS, PHOTONS, TICKS, UNKNOWN, new_state
+from sources.reading.record_state import BACKSTEPS, LATEST, LONGEST, MARKERS, PHOTONS, TICKS, UNKNOWN, new_state
 from streamer.batch import analyse
 from streamer.config import Settings
 from streamer.errors import InputError

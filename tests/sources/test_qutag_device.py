@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import sources.tag_acquisition
+import sources.devices.tag_acquisition
 from benchmarks.standin import compiler
 from sources.qutag import open_source as open_recorded
 from sources.qutag_device import LOST, OVERWRITTEN, open_source, survey
@@ -285,7 +285,7 @@ def test_a_device_that_vanishes_ends_the_stream_with_all_its_tags(measure):
 
 
 def test_a_library_that_says_nothing_of_a_device_that_is_gone(measure, monkeypatch):
-    monkeypatch.setattr(sources.tag_acquisition, "STALL_S", 0.2)
+    monkeypatch.setattr(sources.devices.tag_acquisition, "STALL_S", 0.2)
     times, channels = tags(100)
     source = measure(times, channels, duration="inf", script={"BLOCK": 10, "SILENT_AT": 5})
     assert taken(source)[0].tolist() == times[:50].tolist()

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sources import simulate_kernels as kernels
 from sources.simulate import SimulateSource, open_source, state_sequence, time_shares
-from sources.simulate_parts import Dwell, State
-from sources.simulate_presets import PRESETS
-from sources.simulate_settings import Settings
+from sources.simulation import kernels
+from sources.simulation.parts import Dwell, State
+from sources.simulation.presets import PRESETS
+from sources.simulation.settings import Settings
 from streamer.chunk import Chunk, StreamInfo
 
 # everything that could be drawn in another order: darks, early jitter, late cables, fast switching, many photons

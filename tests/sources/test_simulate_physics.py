@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from sources.simulate import SimulateSource, state_sequence
-from sources.simulate_parts import POWER_LAW, Dwell, State
-from sources.simulate_pulsed import (
+from sources.simulation.parts import POWER_LAW, Dwell, State
+from sources.simulation.pulsed import (
     all_g2_zero,
     emitted,
     g2_zero,
@@ -21,9 +21,9 @@ from sources.simulate_pulsed import (
     late_share,
     mean_delay_ns,
 )
-from sources.simulate_rates import rate_cps
-from sources.simulate_settings import COHERENT, Settings
-from sources.simulate_truth import state_names, truth
+from sources.simulation.rates import rate_cps
+from sources.simulation.settings import COHERENT, Settings
+from sources.simulation.truth import state_names, truth
 
 Photons = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.uint8]]  # delay ns, pulse of origin, channel
 

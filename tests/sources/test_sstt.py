@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sources.layouts.sstt_channels import decode, merge
 from sources.sstt import open_source, recognise
-from sources.sstt_channels import decode, merge
 from streamer.errors import InputError
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data" / "sstt"

@@ -11,16 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import sources.tag_acquisition
-import sources.tag_source
-import sources.tag_spool
-from sources.events import Gap
+import sources.devices.tag_acquisition
+import sources.devices.tag_source
+import sources.devices.tag_spool
+from sources.devices.swabian_losses import BROKEN, FULL, OVERFLOW, UNPLACED, Sorter
+from sources.devices.tag_passage import Passage
+from sources.devices.tag_spool import encoded
 from sources.qutag import MAGIC
 from sources.qutag import open_source as open_recorded
+from sources.reading.events import Gap
 from sources.swabian import open_source
-from sources.swabian_losses import BROKEN, FULL, OVERFLOW, UNPLACED, Sorter
-from sources.tag_passage import Passage
-from sources.tag_spool import encoded
 from streamer.config import Settings
 from streamer.errors import InputError
 from streamer.pipeline import Pipeline
@@ -258,7 +258,7 @@ def test_a_live_sync_makes_pulses(package, measure):
 
 
 def test_a_silent_sync_is_refused(package, measure, monkeypatch):
-    monkeypatch.setattr(sources.tag_source, "SYNC_S", 0.1)
+    monkeypatch.setattr(sources.devices.tag_source, "SYNC_S", 0.1)
     package.plan.reads = [package.Read([1], [1])]
     with pytest.raises(InputError, match=r"pulses: no tag came on channel 2 within 0.1 s; check laser"):
         measure(pulses="2", duration="inf")
@@ -405,7 +405,7 @@ def test_a_device_that_vanishes_ends_the_stream_with_all_its_tags(package, measu
 
 
 def test_a_clock_that_stands_still_is_a_device_that_is_gone(package, measure, monkeypatch):
-    monkeypatch.setattr(sources.tag_acquisition, "STALL_S", 0.2)
+    monkeypatch.setattr(sources.devices.tag_acquisition, "STALL_S", 0.2)
     package.plan.reads = [package.Read([10 * MS, 20 * MS], [1, 1]), package.Read(log=(40, "USB error"), now=21 * MS)]
     package.plan.stalls = True
     source = measure(duration="inf")
@@ -425,7 +425,7 @@ def test_a_clock_beyond_what_can_be_held_is_said(package, measure):
 # ---- the recording
 
 
-class _FullDisk(sources.tag_spool.io.FileIO):
+class _FullDisk(sources.devices.tag_spool.io.FileIO):
     """A file on a disk that takes 10 kB."""
 
     def write(self, data):
@@ -438,7 +438,7 @@ class _FullDisk(sources.tag_spool.io.FileIO):
 
 
 def test_a_full_disk_is_said_and_the_analysis_goes_on(package, measure, monkeypatch):
-    monkeypatch.setattr(sources.tag_spool.io, "FileIO", _FullDisk)
+    monkeypatch.setattr(sources.devices.tag_spool.io, "FileIO", _FullDisk)
     time, channel = tags(30_000, step=1000)
     package.plan.reads = reads(package, time, channel, 500)
     source = measure(duration="0.4")

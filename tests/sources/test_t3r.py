@@ -7,8 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
+from sources.layouts.t3r_records import WRAP
 from sources.t3r import open_source, recognise
-from sources.t3r_records import WRAP
 from streamer.errors import InputError
 from tests.sources.picoquant_files import REFERENCE, SHARED, check_reference, fuzz, ht, pt, read, real_files, same, t3r
 

@@ -1,0 +1,1 @@
+"""Devices: cards and taggers, their libraries, settings and spools."""

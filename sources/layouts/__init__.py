@@ -1,0 +1,1 @@
+"""Layouts: headers and records of the formats, one or more files each."""

@@ -1,0 +1,1 @@
+"""Simulation: the parts of the simulated emitter."""
