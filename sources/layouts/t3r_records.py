@@ -142,7 +142,7 @@ def decode(records, fold, time, nanotime, channel, marker_time, marker, state): 
         time, nanotime, channel: int64[p], uint16[p] and uint8[p], p >= state[PHOTONS] + r; ticks of the macro clock,
             channels of the card, route.
         marker_time, marker: int64[q] and uint8[q], q >= state[MARKERS] + r.
-        state: int64[16] of `sources.reading.record_state`, read and written; BEYOND and SYNCS stay 0.
+        state: int64[16] of `sources.reading.record_state`, read and written; SYNCS stays 0.
     """
     words, bases = np.empty(_BLOCK, np.uint32), np.empty(_BLOCK, np.int64)
     photons, backsteps, done, calm = state[PHOTONS], _I64(0), 0, True

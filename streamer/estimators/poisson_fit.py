@@ -59,8 +59,9 @@ def poisson_fit(
         while damping < 1e8:
             step = -np.linalg.solve(information + (damping + 1e-12) * scale, gradient)
             trial = values + np.clip(step, -most_step, most_step)
-            there, bent = model(trial)
-            low = objective(trial, there)
+            with np.errstate(all="ignore"):  # a step too far may leave what a float holds; it is not taken
+                there, bent = model(trial)
+                low = objective(trial, there)
             if low <= height + 1e-9:
                 break
             damping = max(8 * damping, 1e-3)

@@ -44,3 +44,12 @@ def test_a_prior_holds_what_the_counts_do_not_tell():
     fit = poisson_fit(straight(x), np.zeros(40), np.array([0.0, -1.0]), np.full(2, 3.0), np.array([1.0, 1e6]))
     assert fit.values[1] == pytest.approx(-1.0, abs=0.01)
     assert fit.values[0] < -1
+
+
+def test_a_step_beyond_what_floats_hold_is_not_taken():
+    """From a bad start the first step leaps to exp(1000); warnings are errors here."""
+    x = np.linspace(0, 3, 40)
+    counts = np.full(40, 1e8)
+    fit = poisson_fit(straight(x), counts, np.array([5.0, 0.0]), np.full(2, 1e12), steps=200)
+    assert np.isfinite(fit.values).all()
+    assert fit.values == pytest.approx([np.log(1e8), 0.0], abs=0.01)
