@@ -125,6 +125,23 @@ def _qutag(path: Path, n: int) -> Open:
     return _opened(path, "qutag")
 
 
+def _sstt(path: Path, n: int) -> Open:
+    """An index and two channels, in which no clock overflows."""
+    times, channel, _ = _photons(n, 6e13 / n)
+    rows = []
+    for number in (0, 1):
+        part = (times[channel == number] << 2).astype("<u8").view(np.uint8).reshape(-1, 8)[:, :6]
+        file = path.with_name(f"{path.name}.c{number}")
+        file.write_bytes(b"SSTT2\0" + b"\xff" * 12 + np.ascontiguousarray(part).tobytes())
+        rows.append(f'{number}\t"{file.name}"\t{len(part)}\t0\t{file.stat().st_size}\t1\t1\t1\t0\t0\t0')
+    columns = "ChannelID Filename NumPhotons NumOverflows Filesize HardwareSyncDivider AdditionalSyncDivider "
+    columns += "TotalSyncDivider IsPulsesChannel HasPulsesChannel CorrespondingPulsesChannel"
+    head = "Simple Small Time Tagged (V2)\n\nEXPERIMENT_HEADER\nTime_unit_seconds\tdevice_type\n1e-12\tqutag\n\n"
+    head += "CHANNEL_HEADER\n" + columns.replace(" ", "\t") + "\n"
+    path.write_text(head + "\n".join(rows) + "\n", encoding="ascii")
+    return _opened(path, "sstt")
+
+
 def _npz(path: Path, n: int) -> Open:
     times, channel, _ = _photons(n // FEWER, 2.5e6)
     with path.open("wb") as file:
@@ -173,6 +190,7 @@ MAKERS: dict[str, Callable[[Path, int], Open]] = {
     "spc600, 256": _spc256,
     "spc600, 4096": _spc4096,
     "quTAG": _qutag,
+    "SSTT": _sstt,
     "Photon-HDF5": _hdf5,
     "npz": _npz,
     "csv": _csv,
@@ -185,7 +203,7 @@ def speeds(photons: int, rounds: int) -> list[table.Row]:
     rows: list[table.Row] = [("decode, every format", "M records/s", "M photons/s", "GB/s", "")]
     with tempfile.TemporaryDirectory() as folder:
         opens = {name: make(Path(folder) / f"{at}", photons) for at, (name, make) in enumerate(MAKERS.items())}
-        sizes = {name: (Path(folder) / f"{at}").stat().st_size for at, name in enumerate(MAKERS)}
+        sizes = {name: sum(one.stat().st_size for one in _files(Path(folder), at)) for at, name in enumerate(MAKERS)}
         seen: dict[str, list[tuple[float, int, int]]] = {name: [] for name in opens}
         for _ in range(rounds + 1):
             for name, opened in opens.items():
@@ -199,6 +217,11 @@ def speeds(photons: int, rounds: int) -> list[table.Row]:
             (name, f"{rate:.0f}", f"{found / seconds / 1e6:.0f}", f"{sizes[name] / seconds / 1e9:.2f}", verdict)
         )
     return rows
+
+
+def _files(folder: Path, at: int) -> list[Path]:
+    """The files of recording number `at`."""
+    return [folder / f"{at}", *folder.glob(f"{at}.c*")]
 
 
 def _once(opened: Open) -> tuple[float, int, int]:
