@@ -19,6 +19,7 @@ from streamer.errors import InputError
 from streamer.registry import open_source
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
+LATE = 1_000_000  # ticks by which quTAG tags are sorted
 HEAD = 24_000  # bytes of a real recording that are enough to damage
 EXTREMES = (
     0,
@@ -267,7 +268,12 @@ class Fuzz:
             content, cut = damaged(good.content, rng)
         chunks, line = self._case(good, content, by_content=bool(rng.random() < 0.3))
         if cut and good.streams and chunks:
-            for got, true in zip(joined(chunks), self.truth[at], strict=True):
-                if len(got) > len(true) or not np.array_equal(got, true[: len(got)]):
+            photons = joined(chunks)
+            # The last record before the cut may stand before one that came late, and was cut off with the rest.
+            sure = (
+                len(photons[0]) if good.name != "qutag" else int((photons[0] < photons[0].max(initial=0) - LATE).sum())
+            )
+            for got, true in zip(photons, self.truth[at], strict=True):
+                if len(got) > len(true) or not np.array_equal(got[:sure], true[: len(got)][:sure]):
                     raise Broken(f"{good.name}: the photons of a file that was only cut are not the true beginning")
         return f"{good.name}: " + ("refused" if line else "cut" if cut else "read")
