@@ -16,6 +16,7 @@ from sources.reading.recording import Source
 from sources.reading.run_files import (
     begins_anew,
     date_of,
+    exists,
     goes_on,
     is_pattern,
     matching,
@@ -79,6 +80,7 @@ class JoinedSource:
         self._stopping = threading.Event()
         self._reason = ""
         self._reading = 0  # index of the file being read
+        self._before = parts[0]  # the last file that held anything
         self._begun = False
 
     def chunks(self) -> Iterator[Chunk]:
@@ -135,6 +137,7 @@ class JoinedSource:
                 else:
                     lasted_s = (stop - origin) * self.info.tick_s
                     offset, stop, origin, lead = self._seated(part, lead, stop, offset, lasted_s)
+                self._before = part
                 for chunk in _chained(lead, chunks):
                     if self._stopping.is_set():
                         return
@@ -148,7 +151,7 @@ class JoinedSource:
         self, part: Part, lead: list[Chunk], stop: int, offset: int, lasted_s: float
     ) -> tuple[int, int, int, list[Chunk]]:
         """(offset, start, tick where its clock would begin, chunks to begin with) of the next file."""
-        name = f"{part.path.name} follows {self._parts[self._reading - 1].path.name}"
+        name = f"{part.path.name} follows {self._before.path.name}"
         first = _first_event(lead[-1])
         same = goes_on(stop, offset, first) if first is not None and self._clock != RESTART else None
         if same is not None:
@@ -166,7 +169,7 @@ class JoinedSource:
         """Time between two files, and how it is known."""
         if self._gap_s is not None:
             return self._gap_s, "(gap_s)"
-        before, after = date_of(self._parts[self._reading - 1].path), date_of(part.path)
+        before, after = date_of(self._before.path), date_of(part.path)
         pause = pause_s(before, after, lasted_s)
         if pause is not None:
             return pause, "by the dates in their headers"
@@ -216,7 +219,7 @@ def listed(where: str) -> list[str]:
     Raises:
         InputError: none, a pattern that fits none, or one of them twice.
     """
-    items = [where] if where and Path(where).exists() else [item.strip() for item in where.split(",") if item.strip()]
+    items = [where] if where and exists(Path(where)) else [item.strip() for item in where.split(",") if item.strip()]
     found: list[str] = []
     for item in items:
         files = [str(path) for path in matching(item)] if is_pattern(item) else [item]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from streamer.consistency import Seen, beyond, compare, first_beyond, unsaid
+from streamer.consistency import Seen, beyond, compare, first_beyond, reach, unsaid
 from streamer.registry import Source
 from streamer.tally import channel_counts
 
@@ -20,6 +20,8 @@ def check_source(source: Source) -> dict[str, Any]:
     markers = stop = lost = gaps = late = live = 0
     position = began = first = last = None
     for chunk in source.chunks():
+        if position is None and chunk.start == chunk.stop and not len(chunk.marker) and not chunk.lost:
+            continue  # a sign of life of a stream that has not begun
         began = chunk.start if began is None else began
         live += chunk.stop - chunk.start
         late += beyond(chunk.nanotime, first_beyond(source.info))
@@ -34,6 +36,7 @@ def check_source(source: Source) -> dict[str, Any]:
     span_s = (stop - (began or 0)) * info.tick_s
     seen = Seen(int(counts.sum()), late, live * info.tick_s, span_s)
     doubts, remarks = compare(info, seen, end)
+    doubts = reach(doubts, info.mode, delays_by_hand=False)
     return {
         "file": info.file or None,
         "format": info.format,

@@ -50,7 +50,8 @@ def find_lifetimes(counts: NDArray[np.int64], plan: Plan) -> Decays:
         return Decays(counts, dict.fromkeys(layout.detectors), (nothing,) * n, (OneOverE(None, None, None),) * n)
     inside = math.ceil(layout.period / (1 << layout.nanotime_shift))  # bins of one period
     hidden = np.zeros(counts.shape[1:], bool)
-    hidden[:, :inside] = [unrecorded(each[:inside]) for each in counts[0]]
+    for detector, each in enumerate(counts[0]):
+        hidden[detector, :inside] = unrecorded(each[:inside])
     # The excitation is found anew in all that was counted, unless somebody knows it; the response's width
     # is found in any case.
     places = [

@@ -79,6 +79,8 @@ class Pipeline:
 
     def feed(self, chunk: Chunk) -> None:
         """Count one chunk; ProtocolError when its photons are not in time order or not in its span."""
+        if self.position is None and chunk.start == chunk.stop and not len(chunk.marker) and not chunk.lost:
+            return  # a sign of life of a stream that has not begun
         fault = first_fault(chunk.time, chunk.start, chunk.stop)
         if fault >= 0:
             raise ProtocolError(

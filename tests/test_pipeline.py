@@ -274,3 +274,26 @@ def test_photons_of_channels_that_are_not_analysed_are_excluded_not_analysed(dot
     account = run(info, chunks, Settings(channels=(0,)), end).account
     of_zero = sum(int((chunk.channel == 0).sum()) for chunk in chunks)
     assert (account.analysed, account.excluded) == (of_zero, account.received - of_zero)
+
+
+@pytest.mark.parametrize("mode", ["T2", "T3"])
+def test_a_dark_stream_has_answers_without_numbers(mode):
+    """A shutter that stayed closed must not end the daemon."""
+    info = StreamInfo(mode, 1e-7, 64e-12 if mode == "T3" else 0.0, look={"channels": {}})
+    pipeline = Pipeline(info, Settings())
+    pipeline.feed(Chunk(0, 0))
+    pipeline.feed(Chunk(0, 50_000_000))
+    pipeline.finish(StreamEnd("end of file"))
+    summary = pipeline.summary(pipeline.answers())
+    assert (summary["photons"], summary["live_s"], summary["g2"]["g2_0"]) == (0, 5.0, None)
+    assert len(pipeline.results()) > 0
+
+
+def test_signs_of_life_before_the_stream_begins_are_no_beginning():
+    """A tagger's clock may stand at days when its first photon comes."""
+    pipeline = Pipeline(StreamInfo("T2", 1e-12, channels=(0, 1)), Settings())
+    pipeline.feed(Chunk(0, 0))
+    pipeline.feed(Chunk(10**17, 10**17 + 10**12))
+    pipeline.finish(StreamEnd("end of file"))
+    summary = pipeline.summary(pipeline.answers())
+    assert (summary["duration_s"], summary["live_s"], summary["gaps"]) == (1.0, 1.0, 0)

@@ -20,7 +20,7 @@ from streamer.chunk import StreamEnd, StreamInfo
 from streamer.errors import InputError
 
 NEXT_S = 1.0  # a file that has not grown for so long is over when a newer one is there
-CLOSED_S = 0.25  # and when its header says that it is complete: some programs write the count while they go on
+CLOSED_S = 2.0  # and when its header says that it is complete: some programs write the count while they go on
 _LOOK_S = 0.2  # how often one looks for newer files
 # What headers are found to contradict only because their file is still being written.
 _UNFINISHED = ("the file holds", "the file ends within a record")
@@ -40,6 +40,7 @@ class Part:
         supply, reader: of its records.
         info: as the header said at the beginning.
         promised: records that the header says, once its writer has said it.
+        kept_current: the writer has changed that number while it went on.
         offset: of its clock on that of the stream.
         origin: tick of the stream at which its clock began.
         date: at which it was made, by its header.
@@ -55,6 +56,7 @@ class Part:
     offset: int
     origin: int
     date: float | None
+    kept_current: bool = False
     skipped: int = 0
     later: tuple[str, ...] = ()
 
@@ -233,9 +235,11 @@ class FollowReader:
                 seen = self._files.see(part.path)
             except InputError:
                 return False  # it is being written to at this moment
+            part.kept_current |= part.promised is not None and part.promised != seen.format.promised
             part.promised = seen.format.promised
             part.later = tuple(one for one in lasting(seen.format.info.warnings) if one not in part.info.warnings)
-        return part.promised == part.supply.total and part.supply.idle_s >= CLOSED_S
+        # A count that was raised before may be raised again: it is not the last word.
+        return not part.kept_current and part.promised == part.supply.total and part.supply.idle_s >= CLOSED_S
 
     def _why_ended(self, closed: bool) -> str:
         """Why the stream ends now; "" when it does not."""

@@ -37,6 +37,9 @@ def paced(
 
 def pieces(chunk: Chunk, step: int) -> Iterator[Chunk]:
     """The chunk cut at the multiples of `step` ticks; a marker that is late goes with the first piece."""
+    if chunk.start == chunk.stop:
+        yield chunk  # markers or loss at the very end
+        return
     marker_time = np.maximum(chunk.marker_time, chunk.start)
     start, first, lost = chunk.start, 0, chunk.lost
     while start < chunk.stop:

@@ -156,7 +156,7 @@ class TableReader:
         if not len(time):
             return 0
         steps = int(np.count_nonzero(time[1:] < time[:-1])) + int(time[0] < self._latest)
-        self._latest = int(time[-1])
+        self._latest = max(self._latest, int(time.max()))
         return steps
 
     def _whole(self, role: str, entries: NDArray[Any]) -> NDArray[Any]:

@@ -55,13 +55,16 @@ def look_at(chunks: Iterator[Chunk], channel: int, most_tags: int, most_events: 
         tag = np.concatenate((last, chunk.time[sync]))
         intervals.append(np.diff(tag))
         if len(tag) and photons < _LOOK_PHOTONS:
-            time = chunk.time[~sync]
+            # Photons behind the last tag that counts are left out, as another chunking would not have looked at them.
+            room = most_tags - tags
+            before = chunk.time < (tag[room] if len(tag) > room else chunk.stop)
+            time = chunk.time[~sync & before]
             at = np.searchsorted(tag, time, side="right") - 1
             since.append((time - tag[at])[at >= 0])
-            channels.append(chunk.channel[~sync][at >= 0])
+            channels.append(chunk.channel[~sync & before][at >= 0])
             photons += len(since[-1])
         last = tag[-1:].copy()
-        tags, events = tags + len(tag), events + len(chunk.time)
+        tags, events = tags + len(intervals[-1]), events + len(chunk.time)
     # Cut to the same number in any chunking.
     return Look(
         kept,

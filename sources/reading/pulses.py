@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import replace
-from itertools import chain
 from typing import Protocol
 
 import numpy as np
@@ -86,7 +85,7 @@ class PulsedSource:
         if look is None:
             chunks = source.chunks()
             seen = look_at(chunks, channel, _LIVE_TAGS, _LIVE_EVENTS, held=True)
-            self._chunks = chain(seen.chunks, chunks)
+            self._chunks = _ahead(seen.chunks, chunks)
         else:
             chunks = look().chunks()
             try:
@@ -141,6 +140,9 @@ class PulsedSource:
         try:
             for chunk in chunks:
                 if position is None:
+                    if chunk.start == chunk.stop and not len(chunk.marker):
+                        yield Chunk(0, 0)  # it has not begun
+                        continue
                     state[pc.LAST] = chunk.start
                 elif chunk.start > position:
                     tag, count = int(state[pc.LAST]), int(state[pc.COUNT])
@@ -252,6 +254,15 @@ def with_pulses(name: str, opened: Callable[..., Source], options: Mapping[str, 
     return PulsedSource(
         opened(at_speed=True), channel, divider=divider, period_ns=period_ns, look=lambda: opened(at_speed=False)
     )
+
+
+def _ahead(first: list[Chunk], chunks: Iterator[Chunk]) -> Generator[Chunk, None, None]:
+    """Chunks that were taken already, then the rest; closing it closes that."""
+    try:
+        yield from first
+        yield from chunks
+    finally:
+        _close(chunks)
 
 
 def _close(chunks: Iterator[Chunk]) -> None:

@@ -296,6 +296,7 @@ class RecordReader:
     def _check_surplus(self) -> None:
         """Records behind the promised number are taken only when all of them are in order of time."""
         state, size = self._state.copy(), self._format.record_bytes
+        state[BACKSTEPS] = 0
         rest = WholeFile(self._path, self._format)
         rest.skip(self._records)
         buffer = np.empty(1 << 16, np.uint8)[: (1 << 16) // size * size]

@@ -163,18 +163,16 @@ class RecordingSource:
                     held = yield from self._given_out(events, max(reached, self._start))
                 if last:
                     return
-                if begun and self.info.live and self._quiet:
-                    yield Chunk(
-                        self._start, self._start
-                    )  # nothing came; whoever sends the chunks can listen for a stop
+                if self.info.live and self._quiet:
+                    at = self._start if begun else 0
+                    yield Chunk(at, at)  # nothing came; whoever sends the chunks can listen for a stop
 
     def _in_order(self, events: Events, before: int) -> None:
         """Sort what came late, and refuse or drop what came too late; `before` photons were held from earlier."""
         new = events.time[before:]
-        if not events.backsteps:
-            self._newest = max(self._newest, int(new[-1])) if len(new) else self._newest
-            if not len(new) or new[0] >= self._start:
-                return
+        if not events.backsteps and (not len(new) or new[0] >= max(self._newest, self._start)):
+            self._newest = int(new[-1]) if len(new) else self._newest
+            return
         marks = np.empty(len(new), np.int8)
         newest = self._newest
         self._newest = mark_late(new, newest, self._horizon, self._start, marks)

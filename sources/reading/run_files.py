@@ -28,7 +28,15 @@ def natural(path: Path) -> list[str | int]:
 
 def is_pattern(where: str) -> bool:
     """Does it stand for several files: wildcards, and no file of that very name?"""
-    return any(sign in where for sign in "*?[") and not Path(where).exists()
+    return any(sign in where for sign in "*?[") and not exists(Path(where))
+
+
+def exists(path: Path) -> bool:
+    """Is there such a file? What can be no name (too long, with a NUL) is none."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def matching(pattern: str) -> list[Path]:

@@ -631,3 +631,24 @@ def test_no_recording_of_another_format_is_taken():
     for path in SHARED.rglob("*"):
         if path.is_file() and path.suffix != ".npz":
             assert not recognise(path, path.read_bytes()[:4096]), path
+
+
+@pytest.mark.parametrize("size", [1, 3, 5, 7, 10, 1 << 18])
+def test_late_photons_are_sorted_across_blocks(tmp_path, size):
+    """A block that ends with a late photon must not hide that the next one begins before what is held."""
+    path = tmp_path / "late.npz"
+    np.savez(path, time_ps=np.array([0, 10, 20, 100, 90, 95, 96, 97, 200, 300]), channel=np.zeros(10, np.uint8))
+    source = open_source(str(path), {"horizon_ns": "0.02", "chunk_records": str(size)})
+    assert np.concatenate([chunk.time for chunk in source.chunks()]).tolist() == [
+        0,
+        10,
+        20,
+        90,
+        95,
+        96,
+        97,
+        100,
+        200,
+        300,
+    ]
+    assert any(line.startswith("4 photons came late") for line in source.end().warnings)

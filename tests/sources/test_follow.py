@@ -464,7 +464,8 @@ def test_a_stop_of_the_daemon_is_heard_while_nothing_comes(tmp_path):
     assert took[0] < 2
 
 
-def test_a_header_written_while_the_file_grows_on_is_no_end(tmp_path):
+def test_a_header_written_while_the_file_grows_on_is_no_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(follow_reader, "CLOSED_S", 0.3)
     recording, target = Recording(tmp_path), tmp_path / "run.ptu"
     half = len(recording.begin) + 4 * 2000
     target.write_bytes(recording.grown[:half])
@@ -492,7 +493,7 @@ def test_a_writer_that_keeps_the_count_in_its_header_true_is_followed_on(tmp_pat
 
     steps = [lambda a=a, b=b: grow(a, b) for a, b in itertools.pairwise([900, *parts])]
     same(driven(source, steps), replayed(recording.path))
-    assert source.end().reason == "the recording was closed"
+    assert source.end().reason == "no more data for 0.6 s"
 
 
 def test_sync_events_at_the_end_are_time_as_in_a_replay(tmp_path):
@@ -661,3 +662,41 @@ def test_wrong_options_are_one_line(options, words, tmp_path):
     path = Recording(tmp_path, photons=100).path
     with pytest.raises(InputError, match=words):
         open_source(str(path), options)
+
+
+def test_a_count_that_its_writer_keeps_current_is_no_end(tmp_path, monkeypatch):
+    """Some programs write the number of records again and again; only silence ends such a file."""
+    monkeypatch.setattr(follow_reader, "CLOSED_S", 0.2)
+    recording = Recording(tmp_path, "T2", photons=600)
+    content, begin = recording.end + recording.records, len(recording.begin)
+    at = recording.begin.index(b"TTResult_NumberOfRecords") + 40
+    target, half, read = tmp_path / "kept.ptu", begin + 4 * 200, threading.Event()
+    total = len(recording.records) // 4
+
+    def stand(upto):
+        """The file as it is after so many bytes, its header telling the records in it."""
+        return content[:at] + ((upto - begin) // 4).to_bytes(8, "little") + content[at + 8 : upto]
+
+    target.write_bytes(stand(half))
+
+    def write():
+        read.wait(DEADLINE_S)
+        for upto in (half + 400, half + 800, len(content)):
+            with target.open("r+b") as file:
+                file.seek(0, 2)
+                file.write(content[file.tell() : upto])
+                file.seek(at)
+                file.write(((upto - begin) // 4).to_bytes(8, "little"))
+            threading.Event().wait(0.1 if upto == half + 400 else 0.6)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    source = open_source(str(target), {"channels": "0,1", "idle_s": "1.5"})
+    chunks = source.chunks()
+    next(chunks)
+    read.set()
+    for _ in chunks:
+        pass
+    writer.join(DEADLINE_S)
+    assert source.end().reason.startswith("no more data")
+    assert source.end().records == total

@@ -317,3 +317,10 @@ def test_names_are_sorted_naturally_and_lists_keep_their_order(tmp_path):
     assert [Path(one).name for one in listed(f"{tmp_path}/run_*.ptu")] == ["run_9.ptu", "run_10.ptu"]
     assert listed("z.ptu, a.ptu") == ["z.ptu", "a.ptu"]
     assert listed(f"{tmp_path}/b,1.ptu") == [f"{tmp_path}/b,1.ptu"]
+
+
+def test_a_list_longer_than_a_file_name_may_be(tmp_path):
+    names = [f"{tmp_path}/recording_of_a_dot_{number:03d}.ptu" for number in range(20)]
+    with pytest.raises(InputError, match="cannot be read"):
+        open_source(",".join(names), {})
+    assert len(",".join(f"recording_of_a_dot_{number:03d}.ptu" for number in range(20))) > 255

@@ -539,3 +539,11 @@ def test_a_file_that_goes_away_before_it_is_read_is_one_line(opened, tmp_path):
     (tmp_path / "run0.ptu").unlink()
     with pytest.raises(InputError, match="cannot be read any more"):
         list(source.chunks())
+
+
+@pytest.mark.parametrize("size", [1, 99, 100, 101, 1 << 18])
+def test_a_late_tag_before_the_surplus_does_not_condemn_it(opened, size):
+    words = [(1 << 10) | pulse for pulse in (*range(100, 198), 199, 198, *range(200, 300))]
+    source = opened(ptu(words, TTResult_NumberOfRecords=100), chunk_records=str(size), horizon_ns="100")
+    assert read(source)[0][0].tolist() == list(range(100, 300))
+    assert not any("run back" in line for line in source.end().warnings)

@@ -451,3 +451,29 @@ def test_real_sync_in_any_chunking():
     assert one.info == other.info
     for left, right in zip(read(one)[1:], read(other)[1:], strict=True):
         np.testing.assert_array_equal(left, right)
+
+
+def test_the_period_is_the_same_in_any_chunking():
+    """The first pass looks at a number of tags, and counts none twice."""
+    from sources.reading.pulse_look import look_at
+
+    rng = np.random.default_rng(3)
+    tags = np.arange(2000) * 12_500 + rng.integers(-20, 21, 2000)
+    photons = np.sort(rng.integers(0, 2000 * 12_500, 3000))
+    time = np.concatenate((tags, photons))
+    channel = np.concatenate((np.full(2000, 5), np.zeros(3000))).astype(np.uint8)
+    order = np.argsort(time, kind="stable")
+    time, channel = np.maximum(time[order], 0), channel[order]
+    looks = []
+    for size in (1, 7, 100, 4999, 5000):
+        edges = [0, *(int(time[at]) for at in range(size, 5000, size)), int(time[-1]) + 1]
+        chunks = []
+        for start, stop in itertools.pairwise(edges):
+            part = slice(*np.searchsorted(time, [start, stop]))
+            chunks.append(Chunk(start, stop, time[part], channel=channel[part]))
+        looks.append(look_at(iter(chunks), 5, 1000, 10**6, held=False))
+    assert len(looks[0].intervals) == 1000
+    for look in looks[1:]:
+        assert np.array_equal(look.intervals, looks[0].intervals)
+        assert np.array_equal(look.since, looks[0].since)
+        assert np.array_equal(look.channels, looks[0].channels)

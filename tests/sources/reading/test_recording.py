@@ -9,7 +9,7 @@ import pytest
 
 from sources.reading.events import Events, Gap
 from sources.reading.recording import RecordingSource
-from streamer.chunk import StreamEnd, StreamInfo
+from streamer.chunk import Chunk, StreamEnd, StreamInfo
 from streamer.errors import InputError
 
 
@@ -207,3 +207,10 @@ def test_a_live_stream_in_a_long_gap_gives_signs_of_life():
     reader.info = StreamInfo("T2", 1e-12, file="told", live=True)
     chunks = [(chunk.start, chunk.stop, len(chunk.time), chunk.lost) for chunk in RecordingSource(reader).chunks()]
     assert chunks == [(0, 5, 0, 0), (5, 5, 0, 0), (5, 5, 0, 0), (5, 6, 1, 0), (500, 601, 2, 9)]
+
+
+def test_paced_chunks_keep_what_an_empty_last_one_says():
+    from sources.reading.pacing import pieces
+
+    last = Chunk(5, 5, marker_time=np.array([5]), marker=np.array([1], np.uint8), lost=7)
+    assert list(pieces(last, 10)) == [last]
