@@ -28,7 +28,8 @@ HEAD = """# Real recordings, file by file
 These public recordings, of cards and programs from 2003 on, are what the readers are tested on (they may not be
 redistributed with the program). Each is read without a word about its format; where a file does not say enough, one row
 has the line that refuses it, and another what it gives with the missing word. Every figure is also that of an
-independent decoder, except that `bh_fcs_point_000.spc` ends in a record of all bits 0, which is no photon.
+independent decoder, except that `bh_fcs_point_000.spc` ends in a record of all bits 0, which is
+no photon, and that the first record of `bh_spc630_256.spc` is counted by that decoder and not here.
 
 This page is written by `python docs/make_recordings.py FOLDER`; a test fails when it is out of date.
 

@@ -123,11 +123,14 @@ def _open(path: Path, options: Mapping[str, str], chunk_records: int) -> Reader:
         kinds = file.begin(sorted({column.name for column in chosen.values()}))
         meaning = understand(str(path), chosen, kinds, units)
         file.begin(sorted(set(meaning.columns.values())))
+        used = {column.name for column in chosen.values()}
+        aside = [name for name in file.names if name not in used and not name.isdecimal()]
+        said = [f"columns not used: {', '.join(aside)}; name one with channel=, nanotime_ns= ..."] if aside else []
         info = StreamInfo(
             source=f"arrays:{path}",
             file=str(path),
             format=f"arrays {file.format}",
-            warnings=(*file.warnings, *meaning.warnings),
+            warnings=(*file.warnings, *meaning.warnings, *said),
             **meaning.timing,
         )
         return TableReader(path, info, ArrayTable(file, meaning), chunk_records)

@@ -32,7 +32,11 @@ def name_of(path: Path) -> str:
     Raises:
         InputError: no readable file, or none of the formats; one line.
     """
-    if path.is_dir():
+    try:
+        folder = path.is_dir()
+    except OSError:  # in a folder that may not be entered; opening it says so
+        folder = False
+    if folder:
         raise InputError(
             f"{path}: is a folder; give the path of one recording, or join:{path / '*'} for several files of one run"
         )

@@ -31,6 +31,7 @@ from streamer.errors import InputError
 AUTO, CONTINUE, RESTART = "auto", "continue", "restart"
 _GAP_S = 0.010  # where nothing tells how long nobody counted
 _LONGEST_GAP_S = 1e9
+_LONGEST_PAUSE_S = 3600.0  # between two files of one run, unless somebody says so
 
 
 @dataclass(frozen=True)
@@ -154,6 +155,12 @@ class JoinedSource:
         name = f"{part.path.name} follows {self._before.path.name}"
         first = _first_event(lead[-1])
         same = goes_on(stop, offset, first) if first is not None and self._clock != RESTART else None
+        apart_s = 0.0 if same is None else (same[1] - stop) * self.info.tick_s
+        if self._clock != CONTINUE and apart_s > max(_LONGEST_PAUSE_S, 100 * lasted_s):
+            raise InputError(
+                f"{part.path}: its times begin {apart_s:.6g} s behind the end of {self._before.path.name}, which "
+                f"lasted {lasted_s:.4g} s; are they of one run? Say clock=continue or clock=restart"
+            )
         if same is not None:
             self._remarks.append(f"{name}: its times go on where that one ended, so its clock is taken for the same")
             lost = sum(chunk.lost for chunk in lead)

@@ -212,12 +212,12 @@ def _package() -> Any:
         if missing:
             raise InputError(
                 f"{NAME}: the module {name} has no {missing[0]}, so it is not the vendor's; rename yours, or install "
-                "photon-streamer[swabian]"
+                "Swabian-TimeTagger"
             )
         return module
     raise InputError(
-        f"{NAME}: the vendor's package is not installed; pip install photon-streamer[swabian], or install the Time "
-        "Tagger software from the vendor for this Python"
+        f"{NAME}: the vendor's package is not installed; pip install Swabian-TimeTagger, or install the Time Tagger "
+        "software from the vendor for this Python"
     )
 
 

@@ -99,7 +99,7 @@ def demo(
 @app.command()
 def replay(
     file: Annotated[str, typer.Argument(help="A recording, or the address of a source.")],
-    speed: Annotated[str, typer.Option(help="Times real time, or max.")] = "1",
+    speed: Annotated[str | None, typer.Option(help="Times real time, or max; 1 when left out.")] = None,
     config: Config = None,
     no_viewer: Annotated[bool, typer.Option("--no-viewer", help="Do not open a window.")] = False,
     as_json: Json = False,
@@ -117,7 +117,12 @@ def replay(
     settings = load_settings(config)
     _writable(out)
     name, _ = split_address(file)
-    chosen = [*([f"speed={speed}"] if name in RECORDINGS else []), *(options or [])]
+    given = _pairs(options or [])
+    if "speed" in given:
+        raise InputError(f"--set speed={given['speed']}: replay has a word of its own for it; say --speed")
+    if speed is not None and name not in RECORDINGS and (name != "simulate" or "live" in given):
+        raise InputError(f"--speed {speed}: {file} keeps its own time; leave --speed out")
+    chosen = [*([f"speed={speed or '1'}"] if name in RECORDINGS else []), *(options or [])]
     if name in RECORDINGS or name == "simulate":
         # What cannot be read is said here, in one line, before anything is started; a device can be opened only once.
         open_source(file, _pairs(chosen))
@@ -179,8 +184,12 @@ def send(
     from streamer.config import load_settings
     from streamer.send import send as run
 
-    totals = run(source, to, load_settings(config), _pairs(options or []), wait)
-    sys.stderr.write(f"streamer: sent {totals.get('received', 0)} photons\n")
+    if source.startswith("follow:"):
+        sys.stderr.write(f"streamer: waiting for {source.removeprefix('follow:')}\n")
+    totals, end = run(source, to, load_settings(config), _pairs(options or []), wait)
+    sys.stderr.write(f"streamer: sent {totals.get('received', 0)} photons ({end.reason})\n")
+    for line in end.warnings:
+        sys.stderr.write(f"streamer: {line}\n")
 
 
 @app.command()

@@ -42,7 +42,9 @@ class Settings(BaseModel):
         "T3 streams bring their own, or say that they do not know it; then this is it.",
     )
     t0_ns: dict[Channel, float] | None = Field(
-        None, description="Nanotime of the excitation per channel in ns; found in recordings when left out (T3)."
+        None,
+        description="Nanotime of the excitation per channel in ns, as the card gives it (before delays_ns are taken "
+        "out); found in recordings when left out (T3).",
     )
     lags: int = Field(
         10, ge=2, le=1000, description="Side peaks on each side of the centre that make the g2 reference."

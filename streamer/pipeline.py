@@ -19,7 +19,7 @@ from streamer.errors import ProtocolError
 from streamer.group import Group
 from streamer.layout import with_period
 from streamer.plan import make_plan
-from streamer.publish import as_results
+from streamer.publish import as_results, unplaced
 from streamer.result import Result
 from streamer.summary import g2_values, state_values
 from streamer.tally import channel_counts, first_fault
@@ -202,6 +202,8 @@ class Pipeline:
         timed = "times" not in answers.doubts
         g2, g2_warnings = g2_values(answers, self.plan)
         states, state_warnings = state_values(answers)
+        why = unplaced(answers, self.plan)
+        gates = [f"gate: {why}; no gated g2, and FLID has nanotimes as the card gives them"] if why else []
         return {
             "file": info.file or None,
             "format": info.format,
@@ -227,6 +229,6 @@ class Pipeline:
             "states": states,
             "truth": info.truth or None,
             "doubts": dict(answers.doubts),
-            "warnings": [*self.warnings, *g2_warnings, *state_warnings],
+            "warnings": [*self.warnings, *g2_warnings, *state_warnings, *gates],
             "stopped_by": stopped_by or (end.reason if end else None),
         }

@@ -29,8 +29,25 @@ def as_results(answers: Answers, tables: Tables, points: Points, plan: Plan, gat
         if correlation.peaks is not None:
             results.append(g2_peaks(answers, correlation, layout))
         if correlation.gates is not None:
-            results.append(gate(answers, correlation, layout, gate_ns))
+            results.append(gate(answers, correlation, layout, gate_ns, unplaced(answers, plan)))
     return results
+
+
+def unplaced(answers: Answers, plan: Plan) -> str | None:
+    """Why nothing can be said of gates: pairs were filed by a nanotime whose zero was not known when counting began."""
+    layout = plan.layout
+    pair = layout.pairs[0] if layout.pairs else ()
+    if layout.mode != "T3" or not layout.wraps or all(plan.t0_ns.get(channel) is not None for channel in pair):
+        return None
+    line = "the nanotime of the excitation was not known when counting began; set t0_ns"
+    found = answers.decays.t0_ns if answers.decays else {}
+    if pair and all(found.get(channel) is not None for channel in pair):
+        # As the card gives it, before any delay is taken out.
+        units = {channel: plan.shifts.get(channel, 0) * layout.fine_s * 1e9 for channel in pair}
+        period_ns = layout.period * layout.fine_s * 1e9
+        told = {channel: ((found[channel] or 0.0) - units[channel]) % period_ns for channel in pair}
+        line += " = {" + ", ".join(f"{channel} = {value:.2f}" for channel, value in told.items()) + "}"
+    return line
 
 
 def trace(points: Points, layout: Layout, thresholds_cps: tuple[float, ...], reason: str | None = None) -> Result:
@@ -130,12 +147,15 @@ def _shown(counts: NDArray[np.int64], reason: str | None) -> NDArray[np.float64]
     return counts.astype(float) if reason is None else np.full(counts.shape, np.nan)
 
 
-def gate(answers: Answers, correlation: Correlation, layout: Layout, gate_ns: float) -> Result:
-    """g2(0) against the gate, from the excitation on, and its values at the chosen gate; none beyond the period."""
+def gate(
+    answers: Answers, correlation: Correlation, layout: Layout, gate_ns: float, unplaced: str | None = None
+) -> Result:
+    """g2(0) against the gate, from the excitation on, and its values at the chosen gate; none beyond the period, nor
+    where the excitation is `unplaced`."""
     assert correlation.gates is not None
     axis = layout.gate_ns()
     at = int(np.argmin(np.abs(axis - gate_ns)))
-    reason = correlation.withheld or answers.doubts.get("nanotimes")
+    reason = correlation.withheld or answers.doubts.get("nanotimes") or unplaced
     keys = ("g2_0", "low", "high", "central", "side_pairs")
     hidden = reason is not None or gate_ns >= layout.period * layout.fine_s * 1e9
     chosen = [
@@ -144,6 +164,8 @@ def gate(answers: Answers, correlation: Correlation, layout: Layout, gate_ns: fl
     ]
     shown = axis >= -layout.gate_width * layout.fine_s * 1e9
     data = {key: np.stack([getattr(one, key)[shown] for one in correlation.gates]) for key in ("g2_0", "low", "high")}
+    if unplaced is not None:
+        data = {key: np.full_like(values, np.nan) for key, values in data.items()}
     return Result(
         "gate", "curves", (Axis("gate", "ns", axis[shown]),), data, answers.rows,
         {"gate_ns": gate_ns, "gate_used_ns": None if hidden else plain(axis[at]), "per_row": chosen, "reason": reason},

@@ -51,6 +51,8 @@ def open_source(address: str, options: Mapping[str, str] | None = None) -> Sourc
         InputError: that is nothing readable, or the module has no `open_source`.
     """
     name, where = split_address(address)
+    if where.startswith("~"):  # which a shell does not expand behind a name
+        where = str(Path(where).expanduser())
     module = importlib.import_module(SOURCES[name]) if name in SOURCES else _own_module(name)
     source: Source = module.open_source(where, dict(options or {}))
     return source

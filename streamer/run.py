@@ -16,6 +16,7 @@ from streamer.config import Settings
 from streamer.pipeline import Pipeline
 
 RATE_S = 1.0  # rates are means over the last so many seconds
+SHORTEST_S = 0.05  # of stream time that count rates are taken over
 
 
 def new_id() -> str:
@@ -82,7 +83,12 @@ class Run:
             self._received.popleft()
         (then, stream_then, before), (_, stream_now, present) = self._received[0], self._received[-1]
         new = (present - before).astype(np.float64)
-        return float(new.sum()) / max(now - then, 1e-3), new / max(stream_now - stream_then, 1e-9)
+        span = stream_now - stream_then
+        if span < SHORTEST_S:  # time hardly moved, as at the end of a stream: what was seen all along says more
+            span, new_rates = max(stream_now, 1e-9), present.astype(np.float64)
+        else:
+            new_rates = new
+        return float(new.sum()) / max(now - then, 1e-3), new_rates / span
 
     def status(self) -> dict[str, Any]:
         """How it stands, as plain JSON."""

@@ -14,8 +14,10 @@ from streamer.transport import Sender
 TOTALS_S = 60.0  # the daemon may still have chunks to count
 
 
-def send(address: str, to: str, settings: Settings, options: Mapping[str, str], wait_s: float) -> dict[str, Any]:
-    """Push the whole source and return the daemon's totals; Ctrl-C ends the stream, it does not break it.
+def send(
+    address: str, to: str, settings: Settings, options: Mapping[str, str], wait_s: float
+) -> tuple[dict[str, Any], StreamEnd]:
+    """Push the whole source and return (the daemon's totals, how it ended); Ctrl-C ends the stream and breaks nothing.
 
     Raises:
         InputError: the source cannot be opened.
@@ -34,4 +36,4 @@ def send(address: str, to: str, settings: Settings, options: Mapping[str, str], 
             interrupted = True
             source.stop("interrupted")
         end = StreamEnd("interrupted") if interrupted else source.end()
-        return sender.end(end, TOTALS_S)
+        return sender.end(end, TOTALS_S), end

@@ -61,9 +61,10 @@ def print_summary(summary: dict[str, Any], truth: dict[str, Any] | None = None) 
     )
     g2 = summary["g2"]
     if g2["pair"] is not None:
+        answer = "none, see the notes" if g2["g2_0"] is None else f"{interval(g2)} -> [bold]{g2['verdict'] or '-'}[/]"
         console.print(
             f"g2(0) of all photons, channels {g2['pair'][0]} x {g2['pair'][1]}, delay "
-            f"{fixed(g2['delay_ns'], '+.2f')} ns: {interval(g2)} -> [bold]{g2['verdict'] or '-'}[/]"
+            f"{fixed(g2['delay_ns'], '+.2f')} ns: {answer}"
         )
     known = {state["name"]: state for state in (truth or {}).get("states", [])}
     heads = ["state", "counts/s", "time", "photons", "lifetime", "1/e", "g2(0) [95 %]", "verdict"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,8 @@ from streamer.pipeline import Pipeline
 from streamer.show import print_summary
 
 PERIOD_NS, RESOLUTION_NS, TAU_NS, T0_NS, SECONDS = 100.0, 0.1, 8.0, 12.0, 3.0
-T3 = StreamInfo("T3", 100e-9, 0.1e-9, channels=(0, 1), sync_rate_hz=10e6, duration_s=SECONDS)
+LOOK = {"t0_ns": {"0": T0_NS, "1": T0_NS}}
+T3 = StreamInfo("T3", 100e-9, 0.1e-9, channels=(0, 1), sync_rate_hz=10e6, duration_s=SECONDS, look=LOOK)
 PULSES = round(SECONDS / T3.tick_s)
 T2 = StreamInfo("T2", 1e-9, channels=(0, 1), duration_s=SECONDS)
 SETTINGS = Settings(delays_ns={})
@@ -318,3 +320,18 @@ def test_a_gate_beyond_the_period_gives_no_gated_g2(chunks):
 def test_segments_that_are_too_few_or_too_short_are_named(chunks, bin_ms, says):
     (line,) = (line for line in run(T3, chunks, Settings(bin_ms=bin_ms)).warnings if line.startswith("bin_ms"))
     assert says in line
+
+
+def test_gates_are_withheld_where_the_excitation_was_not_known_when_counting_began(chunks, clean):
+    """A live card does not say it: a gate would be counted from nanotime 0. What was found since is named."""
+    results = published(run(replace(T3, look={}), chunks))
+    reason = results["gate"].values["reason"]
+    assert "not known when counting began" in reason
+    told = {int(c): float(v) for c, v in re.findall(r"(\d) = ([\d.]+)", reason)}
+    assert told == pytest.approx({0: T0_NS, 1: T0_NS}, abs=0.3)
+    assert np.isnan(results["gate"].data["g2_0"]).all()
+    assert all(row["g2_0"] is None for row in results["gate"].values["per_row"])
+    assert any(line.startswith("gate: ") for line in results["summary"].values["warnings"])
+    again = published(run(replace(T3, look={}), chunks, SETTINGS.model_copy(update={"t0_ns": told})))
+    assert again["gate"].values["reason"] is None
+    assert np.isfinite(again["gate"].data["g2_0"]).any()

@@ -199,8 +199,9 @@ def _nanotimes(
     meaning.columns[NANOTIME] = column.name
     resolution_ps = units.get("resolution_ps")
     if resolution_ps is None and (column.unit_ps is None or kinds[column.name].kind == "f"):
+        known = "has fractions, and is turned into bins of the card" if column.unit_ps else "has no known unit"
         raise InputError(
-            f"{origin}: column {column.name}: the unit of the nanotimes is not known; set resolution_ps to the card's"
+            f"{origin}: column {column.name}: a nanotime that {known}; set resolution_ps to the card's bin"
         )
     if resolution_ps is None:
         resolution_ps = Fraction(column.unit_ps or 1)

@@ -75,7 +75,7 @@ def look_at(chunks: Iterator[Chunk], channel: int, most_tags: int, most_events: 
 
 
 def doubts_of(look: Look, train: PulsePeriod, divider: int | None, tick_s: float, place: str) -> tuple[str, ...]:
-    """What speaks against the period found, one line each.
+    """What speaks against the period found, one line each: with it neither nanotimes nor pulses can be trusted.
 
     Raises:
         InputError: nobody said a divider, and the photons say that the period is a multiple of the laser's.

@@ -95,7 +95,10 @@ class PulsedSource:
         hint = None if period_ns is None else period_ns * 1e-9 / base.tick_s
         train = find_pulse_period(seen.intervals, divider or 1, hint, place)
         warnings = doubts_of(seen, train, divider, base.tick_s, place)
-        self.info = _pulsed(base, channel, train, warnings)
+        self.info = _pulsed(base, channel, train)
+        if warnings:
+            doubt = "; ".join(warnings)
+            self.info = replace(self.info, doubts=self.info.doubts | dict.fromkeys(("nanotimes", "pairs"), doubt))
         self._rules = _rules(train, divider or 1, base.tick_s, self.info.resolution_s / base.tick_s)
         self._clock = np.array([train.period])
         self._state = np.zeros(pc.COLUMNS, np.int64)
@@ -272,7 +275,7 @@ def _close(chunks: Iterator[Chunk]) -> None:
         close()
 
 
-def _pulsed(base: StreamInfo, channel: int, train: PulsePeriod, warnings: tuple[str, ...]) -> StreamInfo:
+def _pulsed(base: StreamInfo, channel: int, train: PulsePeriod) -> StreamInfo:
     """The info of the T3 stream."""
     units = 1 << max(0, math.ceil(math.log2(train.period / _NANOTIMES)))
     tick_s = train.period * base.tick_s
@@ -284,7 +287,6 @@ def _pulsed(base: StreamInfo, channel: int, train: PulsePeriod, warnings: tuple[
         format=f"{base.format}, pulses of channel {channel}",
         sync_rate_hz=1 / tick_s,
         channels=tuple(one for one in base.channels if one != channel),
-        warnings=(*base.warnings, *warnings),
     )
 
 

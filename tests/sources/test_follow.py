@@ -183,7 +183,7 @@ def test_tables_of_a_writer_killed_and_begun_again_equal_a_replay_at_low_lag(mod
     target, size = tmp_path / "growing.ptu", len(recording.grown)
     with serving() as (daemon, address):
         with Writing(recording, tmp_path, target, (size // 3, size // 3 + 1, 2 * size // 3)) as writing:
-            totals = send(f"follow:{target}", address, SETTINGS, {"idle_s": "20"}, DEADLINE_S)
+            totals, _ = send(f"follow:{target}", address, SETTINGS, {"idle_s": "20"}, DEADLINE_S)
         assert writing.killed == 3
         live = daemon.run.pipeline
     source = open_any(str(target))

@@ -203,9 +203,9 @@ def test_laser_channel_is_pointed_out_and_its_divider_taken_from_the_index(tmp_p
     assert len(time) == 30_000
     assert set(channel.tolist()) == {3}
     assert max(chunk.nanotime.max() for chunk in chunks if len(chunk.time)) * source.info.resolution_s < 101e-9
-    lines = open_source(str(path), {"pulses": "2", "pulse_divider": "1"}).info.warnings
-    assert "the index says 1000" in lines[0]
-    assert "1000 evenly spaced times" in lines[1]
+    info = open_source(str(path), {"pulses": "2", "pulse_divider": "1"}).info
+    assert "the index says 1000" in info.warnings[0]
+    assert "1000 evenly spaced times" in info.doubts["pairs"]
 
 
 def test_marker_channels_of_a_qutag_are_markers(tmp_path):

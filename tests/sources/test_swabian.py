@@ -576,7 +576,7 @@ def test_a_missing_package_names_the_remedy(monkeypatch, tmp_path):
     with pytest.raises(InputError) as told:
         open_source("", {"channels": "1"})
     assert str(told.value).startswith(
-        "swabian: the vendor's package is not installed; pip install photon-streamer[swabian], or install"
+        "swabian: the vendor's package is not installed; pip install Swabian-TimeTagger, or install"
     )
 
 

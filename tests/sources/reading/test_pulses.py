@@ -394,9 +394,10 @@ def test_divided_sync_that_is_not_said_to_be_is_refused():
     assert pulsed(train.chunks(), divider=1).info.tick_s == pytest.approx(8 * PERIOD * 1e-12, rel=1e-6)
 
 
-def test_divider_that_the_photons_contradict_is_warned_about():
-    (line,) = pulsed(Train(60_000).chunks(), divider=4).info.warnings
-    assert "pulse_divider=4 may be wrong" in line
+def test_divider_that_the_photons_contradict_is_a_doubt():
+    doubts = pulsed(Train(60_000).chunks(), divider=4).info.doubts
+    assert set(doubts) == {"nanotimes", "pairs"}
+    assert "pulse_divider=4 may be wrong" in doubts["pairs"]
 
 
 def test_given_period_is_used_and_made_exact():
@@ -477,3 +478,17 @@ def test_the_period_is_the_same_in_any_chunking():
         assert np.array_equal(look.intervals, looks[0].intervals)
         assert np.array_equal(look.since, looks[0].since)
         assert np.array_equal(look.channels, looks[0].channels)
+
+
+REAL_FILE = pytest.mark.skipif(not REAL.exists(), reason="the real quTAG recording is not here")
+
+
+@REAL_FILE
+def test_a_detector_named_as_the_sync_gives_no_verdict():
+    """Its tags are periodic to 0.17 ns, for the light is: enough to count pulses by, too little to measure."""
+    pipeline = analyse(str(REAL), Settings(), {"pulses": "1"})
+    summary = pipeline.summary(pipeline.answers())
+    assert summary["g2"]["g2_0"] is None
+    assert summary["g2"]["verdict"] in (None, "undecided")
+    assert all(state["lifetime_ns"] is None for state in summary["states"])
+    assert any("is it the laser sync?" in line for line in summary["warnings"])
