@@ -14,6 +14,7 @@ from sources.reading import options as read_option
 from sources.reading import pulse_count as pc
 from sources.reading.pulse_look import doubts_of, look_at
 from sources.reading.pulse_period import AMBIGUOUS, DRIFT, PulsePeriod, find_pulse_period
+from sources.reading.sync_hint import LOOKS
 from streamer.chunk import NO_CHANNEL, NO_TIME, Chunk, StreamEnd, StreamInfo
 from streamer.errors import InputError
 
@@ -123,7 +124,8 @@ class PulsedSource:
     def end(self) -> StreamEnd:
         """What only the end can know, of the T2 source and of the sync."""
         end, state = self._source.end(), self._state
-        warnings, name = list(end.warnings), f"sync channel {self._channel}"
+        name, hint = f"sync channel {self._channel}", f"{LOOKS.format(self._channel)}:"
+        warnings = [line for line in end.warnings if not line.startswith(hint)]
         if state[pc.STRAY]:
             warnings.append(
                 f"{name}: {state[pc.STRAY]} of {state[pc.TAGS]} tags are no whole number of laser periods from the "

@@ -17,6 +17,7 @@ from sources.reading import options as read_option
 from sources.reading.events import Events, Gap, Reader
 from sources.reading.order import LATE, TOO_LATE, in_order, mark_late
 from sources.reading.pacing import paced
+from sources.reading.sync_hint import SyncHint
 from streamer.chunk import Chunk, StreamEnd, StreamInfo
 from streamer.errors import InputError
 
@@ -79,6 +80,7 @@ class RecordingSource:
         self._pending: deque[Gap] = deque()
         self._loss = 0  # records lost before the next chunk
         self._quiet = True  # no chunk came of the latest block
+        self._hint = SyncHint() if reader.info.mode == "T2" else None
         self._sorted = self._dropped = self._worst = self._unwatched = 0
 
     @property
@@ -125,6 +127,8 @@ class RecordingSource:
                 f"{self._dropped} photons came late, by up to {self._worst * ns:g} ns, and were dropped; "
                 "a larger horizon_ns would sort them"
             )
+        if self._hint is not None:
+            warnings += self._hint.lines(self.info.tick_s)
         if self._unwatched:
             warnings.append(f"{self._unwatched} photons lay in a gap of the recording and were left out")
         return replace(
@@ -229,6 +233,8 @@ class RecordingSource:
 
     def _with_loss(self, chunk: Chunk) -> Chunk:
         self._quiet = False
+        if self._hint is not None:
+            self._hint.add(chunk)
         lost, self._loss = self._loss, 0
         return replace(chunk, lost=lost) if lost else chunk
 
