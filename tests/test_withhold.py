@@ -335,3 +335,10 @@ def test_gates_are_withheld_where_the_excitation_was_not_known_when_counting_beg
     again = published(run(replace(T3, look={}), chunks, SETTINGS.model_copy(update={"t0_ns": told})))
     assert again["gate"].values["reason"] is None
     assert np.isfinite(again["gate"].data["g2_0"]).any()
+
+
+def test_the_excitation_that_is_offered_is_the_card_s_whatever_delays_were_taken_out(chunks):
+    settings = Settings(delays_ns={1: 5.0})
+    reason = published(run(replace(T3, look={}), chunks, settings))["gate"].values["reason"]
+    told = {int(c): float(v) for c, v in re.findall(r"(\d) = ([\d.]+)", reason)}
+    assert told == pytest.approx({0: T0_NS, 1: T0_NS}, abs=0.3)
