@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from sources.layouts.harp_format import harp_format
 from sources.layouts.picoquant_header import (
     Block,
     HeaderFile,
-    LegacyHeader,
     duration_s,
-    harp_format,
     has_ident,
     template_doubts,
     text,
 )
+from sources.layouts.ptu_header import PtuHeader
 from sources.layouts.ptu_records import RECORD_TYPES
 from sources.reading import options as read_option
 from sources.reading.events import Reader
@@ -42,7 +42,7 @@ def recognise(path: Path, head: bytes) -> bool:
     return has_ident(head, _DEVICE)
 
 
-def read_header(path: Path) -> LegacyHeader:
+def read_header(path: Path) -> PtuHeader:
     """Read and check the header; no record is read.
 
     The tick is 0.5 ps (version 1.0) or 1 ps (2.0) in T2, one sync period, 1 / SyncRate, in T3.
@@ -76,7 +76,7 @@ def read_header(path: Path) -> LegacyHeader:
             file.warnings.append(doubts["times"])
     promised = tagging["NumberOfRecords"]
     records = file.records("NumberOfRecords", promised, tagging["ImgHdrSize"])
-    return LegacyHeader(
+    return PtuHeader(
         layout=_LAYOUTS[file.version, mode],
         offset=file.at,
         records=records,

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from sources.layouts.harp_format import harp_format
 from sources.layouts.picoquant_header import (
     Block,
     HeaderFile,
-    LegacyHeader,
     duration_s,
-    harp_format,
     has_ident,
     shortest,
     template_doubts,
     text,
 )
+from sources.layouts.ptu_header import PtuHeader
 from sources.layouts.ptu_records import RECORD_TYPES
 from sources.reading.events import Reader
 from sources.reading.record_file import RecordFormat, RecordReader
@@ -35,7 +35,7 @@ def recognise(path: Path, head: bytes) -> bool:
     return has_ident(head, _DEVICE)
 
 
-def read_header(path: Path) -> LegacyHeader:
+def read_header(path: Path) -> PtuHeader:
     """Read and check the header; no record is read.
 
     The tick is 4 ps in T2. In T3 it is one sync period, 1 / InputRate0. That is the rate before the sync divider, as
@@ -59,7 +59,7 @@ def read_header(path: Path) -> LegacyHeader:
     template = file.is_template(*times)
     promised = tagging["NumberOfRecords"]
     records = file.records("NumberOfRecords", promised, tagging["ImgHdrSize"])
-    return LegacyHeader(
+    return PtuHeader(
         layout=_LAYOUTS[mode],
         offset=file.at,
         records=records,

@@ -16,18 +16,12 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sources.layouts.ptu_header import PtuHeader
-from sources.ptu import harp_remarks
-from sources.reading.record_file import HarpDecoder, RecordFormat
-from streamer.chunk import StreamInfo
 from streamer.errors import InputError
 
 _READ = 4096  # bytes; the longest header before its special one has 880
@@ -68,17 +62,6 @@ class Block:
 
 
 _BEGIN = Block(f"Ident:{_IDENT_BYTES}s FormatVersion:6s")
-
-
-@dataclass(frozen=True, slots=True)
-class LegacyHeader(PtuHeader):
-    """What a header says of its records, as a PTU header would.
-
-    Attributes:
-        doubts: what it makes doubtful ("times", "nanotimes") -> why.
-    """
-
-    doubts: dict[str, str] = field(default_factory=dict)
 
 
 class HeaderFile:
@@ -230,41 +213,3 @@ def template_doubts(mode: str) -> dict[str, str]:
 def duration_s(*times_ms: int) -> float | None:
     """The shorter of the time that was set and the time after which it was stopped; None when neither is said."""
     return min((value * 1e-3 for value in times_ms if value > 0), default=None)
-
-
-def harp_format(
-    path: Path, name: str, kind: str, header: LegacyHeader, sync_channel: int | None = None
-) -> RecordFormat:
-    """The records of a PicoHarp or HydraHarp file.
-
-    Args:
-        path: the file.
-        name: of the source.
-        kind: of the file, such as "HT3".
-        header: what it says.
-        sync_channel: T2: channel on which sync events become photons; None leaves them out.
-
-    Raises:
-        InputError: `sync_channel` where there are no sync events.
-    """
-    layout = header.layout
-    if sync_channel is not None and not layout.sync_events:
-        raise InputError(f"{path}: sync_channel: {layout.name} records have no sync events; leave the option out")
-    info = StreamInfo(
-        mode=layout.mode,
-        tick_s=header.tick_s,
-        resolution_s=header.resolution_s,
-        source=f"{name}:{path}",
-        file=str(path),
-        format=f"{kind} {layout.name}",
-        hardware=header.hardware,
-        sync_rate_hz=header.sync_rate_hz,
-        duration_s=header.duration_s,
-        warnings=header.warnings,
-        doubts=header.doubts,
-    )
-
-    return RecordFormat(
-        info, header.offset, _RECORD_BYTES, header.records, HarpDecoder(layout, sync_channel),
-        promised=header.promised, remarks=partial(harp_remarks, layout),
-    )  # fmt: skip

@@ -38,6 +38,7 @@ class PtuHeader:
         warnings: contradictions that leave the photons sure, one line each.
         truth: what our own PTU writer has kept of a simulated stream; else {}.
         promised: records according to the header, where it says a number above 0 and the file is that long; else None.
+        doubts: what it makes doubtful ("times", "nanotimes") -> why.
     """
 
     layout: Layout
@@ -51,6 +52,7 @@ class PtuHeader:
     warnings: tuple[str, ...] = ()
     truth: dict[str, Any] = field(default_factory=dict)
     promised: int | None = None
+    doubts: dict[str, str] = field(default_factory=dict)
 
 
 def read_header(path: Path) -> PtuHeader:
