@@ -74,7 +74,8 @@ def analyse(address: str, settings: Settings, options: Mapping[str, str] | None 
 
 def analyse_to(path: str, settings: Settings, folder: str | None) -> dict[str, Any]:
     """The summary of a recording, and its results in `folder` when one is given; a worker process can run it."""
-    results = analyse(path, settings).results()
+    pipeline = analyse(path, settings)
+    results = pipeline.results(studied=pipeline.study())
     if folder is not None:
         load_sink("folder")(Path(folder), results)
     summary: dict[str, Any] = next(result.values for result in results if result.name == "summary")

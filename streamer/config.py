@@ -67,6 +67,9 @@ class Settings(BaseModel):
     gate_ns: float = Field(
         0.0, ge=0, description="Pairs count in the gated g2(0) when both photons come later than this after excitation."
     )
+    studies: tuple[str, ...] | None = Field(
+        None, description="Studies (fits, dwell times, ...) to run, by name; all when left out, none for []."
+    )
     results_per_s: Positive = Field(20.0, le=1000, description="How often Results are published.")
 
     @field_validator("thresholds_cps")

@@ -18,6 +18,7 @@ from streamer.pipeline import Pipeline
 from streamer.result import Result
 from streamer.run import Run
 from streamer.transport import ChunkIn, ControlIn, EndIn, Event, HelloIn, Hub, SourceLost
+from streamer.worker import Worker
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ class Daemon:
         self._told = 0.0
         self._published_per_s = 0.0
         self._process = psutil.Process()
+        self._worker = Worker()
 
     # ---- the loop
 
@@ -68,9 +70,12 @@ class Daemon:
 
     def serve(self, until: Callable[[], bool] = lambda: False) -> None:
         """Work until `stop` is called or `until()` is true; then end the run: final Results are published and saved."""
-        while self.stopped_by is None and not until():
-            self.step()
-        self.close(self.stopped_by or "daemon ended")
+        try:
+            while self.stopped_by is None and not until():
+                self.step()
+            self.close(self.stopped_by or "daemon ended")
+        finally:
+            self._worker.close()
 
     def step(self) -> None:
         """Take what has come, at most one publishing interval long, and publish when it is time."""
@@ -80,6 +85,9 @@ class Daemon:
         wait = max(0.0, (self._due if news else self._told + IDLE_S) - time.monotonic())
         for event in self.hub.poll(wait):
             self._handle(event)
+        self._take_studies()
+        if self.run is not None and self.run.pipeline.end is not None:
+            self._ask_studies()
         now = time.monotonic()
         if now >= self._due:
             if self.run is not None and self.run.changed and self.run.pipeline.group.start is not None:
@@ -89,9 +97,30 @@ class Daemon:
                 self._due += interval * ((now - self._due) // interval + 1)
                 if now >= self._next_slow:
                     self.publish()
+                    self._ask_studies()
             elif now - self._told >= IDLE_S:
                 self.hub.publish([self.status_result()])
                 self._told = now
+
+    def _take_studies(self) -> None:
+        """Fetch what the studies found; it goes out with the next Results."""
+        taken = self._worker.take()
+        if taken is not None and self.run is not None and taken[0] == self.run.id:
+            ended = self.run.pipeline.end is not None
+            if ended and not all(result.provenance["final"] for result in taken[1]):
+                return  # begun before the end; what was found at the end is newer
+            self.run.study_results(taken[1])
+            if ended:
+                self.summary = next(result.values for result in self.publish() if result.name == "summary")
+
+    def _ask_studies(self) -> None:
+        """Begin the studies of what was counted; right after slow answers, so that these need not be found again."""
+        run = self.run
+        if run is None or self.settings.studies == () or not self._worker.free:
+            return
+        if run.pipeline.end is None or run.studied_for != run.pipeline.question:
+            run.studied_for = run.pipeline.question
+            self._worker.ask(run.id, run.pipeline.view())
 
     def close(self, reason: str) -> None:
         """End the run, if there is one, giving its source a moment to obey."""
@@ -181,6 +210,9 @@ class Daemon:
         if run.stopping and end.reason != run.stopping:
             end = replace(end, reason=run.stopping)
         run.pipeline.finish(end)
+        # What is final is found here and not by the worker: it must be there when the source is told that all is done.
+        run.study_results(run.pipeline.study())
+        run.studied_for = run.pipeline.question
         results = self.publish()
         self.summary = next(result.values for result in results if result.name == "summary")
         self._save(results)
@@ -233,6 +265,7 @@ class Daemon:
         if pipeline.group.start is not None:
             results = self.publish(slow=False)
             if pipeline.end is not None:
+                self._ask_studies()
                 self.summary = next(result.values for result in results if result.name == "summary")
         return {"cut": pipeline.cut.to_dict()}
 
@@ -260,7 +293,9 @@ class Daemon:
         assert self.run is not None
         if self.save is None:
             raise ValueError("save: the daemon has no folder to write to; start it with --out DIR")
-        self._save([*self.run.pipeline.results(self.run.stopping), self.status_result()])
+        pipeline = self.run.pipeline
+        studied = pipeline.of_this_cut(self.run.studied)
+        self._save([*pipeline.results(self.run.stopping, studied=studied), self.status_result()])
         if self.failed is not None:
             raise self.failed
         return {"path": self.saved}
@@ -280,11 +315,14 @@ class Daemon:
         run = self.run
         assert run is not None
         began = time.monotonic()
-        results = [*run.pipeline.results(run.stopping, fresh=slow), self.status_result()]
+        studied = run.pipeline.of_this_cut(run.studied)
+        results = [*run.pipeline.results(run.stopping, fresh=slow, studied=studied), self.status_result()]
         provenance = {"run": run.id, "seq": self.seq}
         results = [replace(result, provenance=result.provenance | provenance) for result in results]
         self.seq += 1
-        self.hub.publish(results)
+        known = set() if run.studied_new else {result.name for result in studied}
+        self.hub.publish([result for result in results if result.name not in known])
+        run.studied_new = False
         run.changed = False
         if slow:
             self._next_slow = began + (time.monotonic() - began) / SLOW_SHARE

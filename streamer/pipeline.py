@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,6 +22,9 @@ from streamer.layout import with_period
 from streamer.plan import make_plan
 from streamer.publish import as_results, unplaced
 from streamer.result import Result
+from streamer.studies import chosen, found
+from streamer.studies import run as run_studies
+from streamer.study import WANTED, View
 from streamer.summary import g2_values, state_values
 from streamer.tally import channel_counts, first_fault
 from streamer.trace import Trace
@@ -59,6 +63,7 @@ class Pipeline:
 
     def __init__(self, info: StreamInfo, settings: Settings) -> None:
         self.info, self.settings = with_period(info, settings.period_ns), settings
+        chosen(settings.studies)
         self.plan = make_plan(self.info, settings)
         self.cut = Cut(settings.thresholds_cps, settings.states, settings.gate_ns)
         self.delays = Delays(self.plan.shifts, self.info.period)
@@ -174,7 +179,7 @@ class Pipeline:
         call. After the end everything
         is fresh, so that no answer depends on what was asked before.
         """
-        question = (self.cut.thresholds_cps, self.cut.states)
+        question = self.question
         now = (self.group.counted, self.group.open_start, fresh or self.end is not None)
         asked, then, known = self._answered
         doubts = self.found.doubts
@@ -187,16 +192,49 @@ class Pipeline:
         self._answered = (question, now, answers)
         return withhold(answers, doubts, self.plan.layout)
 
-    def results(self, stopped_by: str | None = None, *, fresh: bool = True) -> list[Result]:
-        """Every Result but the status; provenance has the cut and the stream time, the shell adds run and sequence."""
+    def view(self) -> View:
+        """What a study sees of everything counted so far; the tables are copies, for another process or thread."""
+        tables = {
+            name: {key: table.copy() for key, table in self.tables[name].items()}
+            for name in WANTED
+            if name in self.tables
+        }
+        return View(
+            self.answers(), self.plan, self.settings, tables["sequence"]["segments"], tables, self.began or 0,
+            self.counted_s, self.cut.to_dict(), self.end is not None,
+        )  # fmt: skip
+
+    def study(self) -> list[Result]:
+        """Results of every study that the settings name, over everything counted so far; takes seconds."""
+        return run_studies(self.view())
+
+    @property
+    def question(self) -> tuple[Any, Any]:
+        """What of the cut bears on the states."""
+        return self.cut.thresholds_cps, self.cut.states
+
+    def of_this_cut(self, studied: Sequence[Result]) -> tuple[Result, ...]:
+        """Those Results of studies that are of the present thresholds and number of states."""
+        asked = {**self.cut.to_dict(), "gate_ns": None}
+        return tuple(one for one in studied if {**one.provenance["cut"], "gate_ns": None} == asked)
+
+    def results(
+        self, stopped_by: str | None = None, *, fresh: bool = True, studied: Sequence[Result] = ()
+    ) -> list[Result]:
+        """Every Result but the status; provenance has the cut and the stream time, the shell adds run and sequence.
+
+        `studied` are those of `study`, of now or of a moment ago; their own provenance says of when.
+        """
         answers = self.answers(fresh=fresh)
         points = self._trace.points(self.tables["sequence"]["segments"], self.began or 0)
         results = as_results(answers, self.tables, points, self.plan, self.cut.gate_ns)
-        results.append(Result("summary", "summary", values=self.summary(answers, stopped_by)))
+        results.append(Result("summary", "summary", values=self.summary(answers, stopped_by, studied)))
         provenance = {"stream_s": self.counted_s, "cut": self.cut.to_dict(), "final": self.end is not None}
-        return [replace(result, provenance=provenance) for result in results]
+        return [*(replace(result, provenance=provenance) for result in results), *studied]
 
-    def summary(self, answers: Answers, stopped_by: str | None = None) -> dict[str, Any]:
+    def summary(
+        self, answers: Answers, stopped_by: str | None = None, studied: Sequence[Result] = ()
+    ) -> dict[str, Any]:
         """The `--json` object; a number that cannot be known is None with its reason in `warnings`."""
         info, end = self.info, self.end
         timed = "times" not in answers.doubts
@@ -227,6 +265,7 @@ class Pipeline:
             "thresholds_cps": list(answers.thresholds_cps) if timed else None,
             "g2": g2,
             "states": states,
+            "studies": {one.name: one.values for one in studied if one.name in found()},
             "truth": info.truth or None,
             "doubts": dict(answers.doubts),
             "warnings": [*self.warnings, *g2_warnings, *state_warnings, *gates],

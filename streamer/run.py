@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from streamer.chunk import Chunk
 from streamer.config import Settings
 from streamer.pipeline import Pipeline
+from streamer.result import Result
 
 RATE_S = 1.0  # rates are means over the last so many seconds
 SHORTEST_S = 0.05  # of stream time that count rates are taken over
@@ -38,6 +39,8 @@ class Run:
         stopping: why it was asked to end.
         lost: why the source is gone, until it comes back.
         changed: there is something new to publish.
+        studied, studied_new, studied_for: Results of the last studies, whether they have not been published yet, and
+            the question that was last asked of studies.
     """
 
     peer: bytes
@@ -51,6 +54,9 @@ class Run:
     stopping: str | None = None
     lost: str | None = None
     changed: bool = True
+    studied: tuple[Result, ...] = ()
+    studied_new: bool = False
+    studied_for: Any = None
     _received: deque[tuple[float, float, NDArray[np.int64]]] = field(default_factory=deque)
 
     def anew(self, settings: Settings) -> Run:
@@ -59,8 +65,12 @@ class Run:
         pipeline.cut = self.pipeline.cut
         return replace(
             self, pipeline=pipeline, id=new_id(), started=time.monotonic(), changed=True,
-            _received=deque(),
+            studied=(), studied_for=None, _received=deque(),
         )  # fmt: skip
+
+    def study_results(self, results: list[Result]) -> None:
+        """Take what the studies found; it is to be published."""
+        self.studied, self.studied_new, self.changed = tuple(results), True, True
 
     @property
     def state(self) -> str:

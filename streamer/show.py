@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from streamer.consistency import lines
+from streamer.studies import lines as study_lines
 
 
 @contextmanager
@@ -84,6 +85,8 @@ def print_summary(summary: dict[str, Any], truth: dict[str, Any] | None = None) 
         row += [number(true.get("mean_arrival_ns"), "ns"), number(true.get("g2_0_with_background"))] if known else []
         table.add_row(*row)
     console.print(table)
+    for line in study_lines(summary["studies"]):
+        console.print(line, markup=False)
     for line in summary["warnings"]:
         console.print(f"note: {line}", markup=False)
 

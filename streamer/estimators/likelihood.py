@@ -1,0 +1,179 @@
+"""Maximum likelihood for Poisson counts with bounded parameters, and profile-likelihood intervals; Minuit does the work.
+
+The estimating side of every fit with a model: expected counts as a function of named parameters. `poisson_fit` beside it
+is for the small fits that run many times a second; this one is for answers: bounds, fixed parameters, intervals whose
+ends follow the likelihood (Minos), which a covariance does not where a parameter is near a bound or badly known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from iminuit import Minuit
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.special import xlogy
+from scipy.stats import chi2
+
+from streamer.estimators.estimate import Estimate, unknown
+
+Floats = NDArray[np.float64]
+Model = Callable[[Floats], Floats]
+Slopes = Callable[[Floats], Floats]
+LEAST = 1e-12  # expected counts below which a bin is not believed to be empty for certain
+NEAR_BOUND = 1e-3  # of a standard error
+
+
+@dataclass(slots=True, eq=False)
+class Maximum:
+    """Where the likelihood of a model is highest.
+
+    Attributes:
+        names: of the parameters.
+        values: float64[k].
+        errors: float64[k], standard errors by the curvature; 0 for a fixed parameter.
+        covariance: float64[k, k]; rows of fixed parameters are 0.
+        deviance: twice the log-likelihood below that of a perfect model; of a true model about the number of bins with
+            counts above some 5, less the free parameters.
+        free: number of free parameters.
+        converged: the minimum was found.
+    """
+
+    names: tuple[str, ...]
+    values: Floats
+    errors: Floats
+    covariance: Floats
+    deviance: float
+    free: int
+    converged: bool
+    _minuit: Minuit = field(repr=False)
+    _objective: Callable[[Floats], float] = field(repr=False)
+    _gradient: Slopes | None = field(repr=False)
+
+    def __getitem__(self, name: str) -> float:
+        """Value of a parameter."""
+        return float(self.values[self.names.index(name)])
+
+    def bic(self, counts: float) -> float:
+        """Bayesian information criterion up to a constant of the data; `counts` is how many were observed."""
+        return self.deviance + self.free * float(np.log(max(counts, 1.0)))
+
+    def interval(self, name: str, confidence: float = 0.95) -> tuple[float | None, float | None]:
+        """Profile-likelihood interval of a parameter; an end that a bound cuts off is the bound, one not found is None."""
+        ends: list[float | None] = []
+        lower, upper = self._minuit.limits[name]
+        try:
+            found = self._minuit.minos(name, cl=confidence).merrors[name]
+        except (RuntimeError, KeyError):
+            found = None
+        for side, bound in (("lower", lower), ("upper", upper)):
+            if found is not None and getattr(found, f"{side}_valid"):
+                ends.append(float(self[name] + getattr(found, side)))
+            elif found is not None and getattr(found, f"at_{side}_limit") and np.isfinite(bound):
+                ends.append(float(bound))
+            else:
+                ends.append(self._profiled(name, -1 if side == "lower" else 1, confidence))
+        return ends[0], ends[1]
+
+    def _profiled(self, name: str, side: int, confidence: float) -> float | None:
+        """One end of the interval by brute force, where Minos gave up: other parameters fitted anew at every trial."""
+        best, start = self._minuit.fval, self[name]
+        rise = float(chi2.ppf(confidence, 1)) / 2
+        error = float(self.errors[self.names.index(name)])
+        bound = self._minuit.limits[name][0 if side < 0 else 1]
+
+        def above(value: float) -> float:
+            trial = Minuit(self._objective, np.array(self._minuit.values), name=self.names, grad=self._gradient)
+            trial.errordef, trial.limits, trial.errors = 0.5, self._minuit.limits, self._minuit.errors
+            trial.fixed = self._minuit.fixed
+            trial.values[name], trial.fixed[name] = value, True
+            trial.migrad(ncall=2000)
+            return float(trial.fval - best - rise)
+
+        step = error if np.isfinite(error) and error > 0 else max(abs(start), 1e-3)
+        near = start
+        for _ in range(12):
+            far = near + side * step
+            if np.isfinite(bound) and side * (far - bound) >= 0:
+                return float(bound) if above(bound) < 0 else float(brentq(above, near, bound, xtol=1e-3 * step))
+            if above(far) > 0:
+                return float(brentq(above, near, far, xtol=1e-3 * step))
+            near, step = far, 2 * step
+        return None
+
+    def estimate(self, name: str, confidence: float = 0.95) -> Estimate:
+        """A parameter with its curvature error and its profile interval."""
+        if not self.converged:
+            return unknown("the fit did not converge")
+        low, high = self.interval(name, confidence)
+        return Estimate(self[name], float(self.errors[self.names.index(name)]), low, high)
+
+    def at_bound(self, name: str) -> bool:
+        """Whether the best value lies on a bound of the parameter."""
+        value, error = self[name], float(self.errors[self.names.index(name)])
+        near = NEAR_BOUND * (error if np.isfinite(error) and error > 0 else 1.0)
+        return any(np.isfinite(bound) and abs(value - bound) <= near for bound in self._minuit.limits[name])
+
+
+def maximise(
+    model: Model,
+    counts: Floats,
+    start: Mapping[str, float],
+    limits: Mapping[str, tuple[float | None, float | None]] | None = None,
+    fixed: Sequence[str] = (),
+    slopes: Slopes | None = None,
+    penalty: Callable[[Floats], float] | None = None,
+    strategy: int = 1,
+) -> Maximum:
+    """Fit expected counts to Poisson counts.
+
+    Args:
+        model: parameters float64[k] -> expected counts float64[n], above 0.
+        counts: float64[n], observed.
+        start: name -> first guess, in the order of the model's parameters.
+        limits: name -> (lowest, highest), None for none.
+        fixed: names that are not fitted.
+        slopes: parameters float64[k] -> derivatives of the expected counts float64[k, n]; found numerically when None.
+            Not with `penalty`, whose slope is not known.
+        penalty: parameters -> something added to minus the log-likelihood (a Gaussian prior: half a chi-square).
+        strategy: of Minuit, 0 quick to 2 careful.
+    """
+    counts = np.asarray(counts, np.float64)
+    names = tuple(start)
+    perfect = float(np.sum(xlogy(counts, np.maximum(counts, LEAST)) - counts))
+
+    def objective(values: Floats) -> float:
+        expected = np.maximum(model(np.asarray(values)), LEAST)
+        distance = float(np.sum(expected - xlogy(counts, expected))) + perfect
+        return distance + (penalty(np.asarray(values)) if penalty is not None else 0.0)
+
+    gradient: Slopes | None = None
+    if slopes is not None and penalty is None:
+
+        def gradient(values: Floats) -> Floats:
+            values = np.asarray(values)
+            expected = np.maximum(model(values), LEAST)
+            return np.asarray(slopes(values) @ (1.0 - counts / expected))
+
+    minuit = Minuit(objective, np.array([start[name] for name in names], np.float64), name=names, grad=gradient)
+    minuit.errordef, minuit.strategy = 0.5, strategy
+    for name in names:
+        minuit.limits[name] = (limits or {}).get(name, (None, None))
+        minuit.errors[name] = max(abs(start[name]) * 0.1, 1e-4)
+        minuit.fixed[name] = name in fixed
+    with np.errstate(all="ignore"):
+        minuit.migrad(ncall=20_000)
+        if not minuit.valid:
+            minuit.simplex(ncall=20_000)
+            minuit.migrad(ncall=20_000)
+        minuit.hesse()
+    covariance = np.zeros((len(names), len(names)))
+    if minuit.covariance is not None:
+        covariance = np.array(minuit.covariance, np.float64)
+    return Maximum(
+        names, np.array(minuit.values, np.float64), np.sqrt(np.maximum(np.diag(covariance), 0.0)), covariance,
+        2.0 * float(minuit.fval), len(names) - len(fixed), bool(minuit.valid), minuit,
+        objective, gradient,
+    )  # fmt: skip

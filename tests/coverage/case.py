@@ -1,0 +1,43 @@
+"""Case: one printed interval, and how to draw simulated emitters of known truth that test it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One simulated emitter.
+
+    Attributes:
+        setting: which of the case's settings (rate, duration, state ...) it was drawn from; bias is judged by setting.
+        truth: the number put in.
+        value, low, high: what was found; all None where the estimator said that it cannot tell. An end that is None
+            stands for no end on that side.
+    """
+
+    setting: str
+    truth: float
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One interval.
+
+    Attributes:
+        name: such as "g2(0), pulsed, side peaks"; one line of the table.
+        what: the settings in a few words: rates, durations, states.
+        draw: (generator, how many) -> that many Trials (a few more or fewer are fine), dealt evenly over the settings.
+        trials: at most so many, where a trial is dear; None for as many as asked for.
+    """
+
+    name: str
+    what: str
+    draw: Callable[[np.random.Generator, int], Iterable[Trial]]
+    trials: int | None = None
