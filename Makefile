@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow coverage fuzz lint bench data clean
+.PHONY: demo test papers test-slow coverage fuzz lint bench data clean
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed; set PYTHON=..." >&2; exit 2; }
@@ -22,6 +22,9 @@ test-slow: $(VENV)/ready
 
 coverage: $(VENV)/ready  ## docs/coverage.md: whether every printed interval holds the truth of 1000 simulated emitters
 	$(BIN)/python -m tests.coverage --write
+
+papers: $(VENV)/ready  ## docs/papers.md: every number of the source papers, recovered from simulated emitters
+	$(BIN)/python -m tests.papers --write
 
 fuzz: $(VENV)/ready  ## 100 000 damaged recordings over all readers
 	$(BIN)/python -m tests.sources.fuzz_run

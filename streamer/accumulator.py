@@ -11,7 +11,7 @@ accumulator in the folder.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -35,6 +35,7 @@ class Block:
         counts: int64[n, d + 1], photons per segment and detector, counted once for all; last column: no detector.
         detectors: uint8[d], raw channel of each row of the detector axis.
         detector_of: uint8[256], raw channel -> detector row, 255 for none.
+        shared: what several accumulators begin with, put here by the first that counts the block.
     """
 
     time: NDArray[np.int64]
@@ -47,6 +48,7 @@ class Block:
     counts: NDArray[np.int64]
     detectors: NDArray[np.uint8]
     detector_of: NDArray[np.uint8]
+    shared: dict[str, NDArray[np.int64]] = field(default_factory=dict, repr=False)
 
     @property
     def n_detectors(self) -> int:

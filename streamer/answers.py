@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 
 from streamer.accumulators.exposure import FIXED
 from streamer.cuts import Cut, state_rows, sum_rows
-from streamer.decays import Decays, find_lifetimes, overlap_of, switched
+from streamer.decays import Decays, find_lifetimes, overlap_of, rest, switched
 from streamer.estimators import g2 as g2_estimators
 from streamer.estimators.alignment import DelayOffer, find_delay
 from streamer.estimators.g2 import CwZero, GatedG2, PulsedG2
+from streamer.estimators.grouped_states import mixture_of
+from streamer.estimators.grouping import group_segments
+from streamer.estimators.resting import resting_levels
 from streamer.estimators.states import Mixture, State, fit_mixture, states_from_thresholds
 from streamer.layout import Layout
 from streamer.plan import Plan
@@ -30,6 +33,7 @@ class Correlation:
         pair: (a, b).
         tau_counts: int64[rows, tau bins].
         tau_g2: float64[rows, tau bins], over the accidental pairs expected segment by segment (whole run for all).
+        tau_expected: float64[rows, tau bins], these accidental pairs.
         peaks, peaks_expected: [rows, lags] pairs and segment reference; None for cw.
         gates: one per row; None without nanotime.
         zero: one per row: pulsed or cw.
@@ -40,6 +44,7 @@ class Correlation:
     pair: tuple[int, int]
     tau_counts: NDArray[np.int64]
     tau_g2: NDArray[np.float64]
+    tau_expected: NDArray[np.float64]
     peaks: NDArray[np.int64] | None
     peaks_expected: NDArray[np.float64] | None
     gates: tuple[GatedG2, ...] | None
@@ -86,8 +91,23 @@ def find_states(tables: Tables, layout: Layout, cut: Cut) -> tuple[tuple[float, 
     if cut.thresholds_cps is not None:
         return cut.thresholds_cps, None
     scale = layout.scale
-    mixture = fit_mixture(tables["exposure"]["time"][: scale.n, 2], scale.edges, scale.seconds, cut.states)
+    if layout.fixed:
+        mixture = fit_mixture(at_levels(tables, layout), scale.edges, scale.seconds, cut.states)
+    else:
+        lines = tables["sequence"]["segments"]
+        lines = lines[lines[:, 2] < scale.n]
+        length = lines[:, 1] - lines[:, 0]
+        joined = np.append(False, lines[1:, 0] == lines[:-1, 1])
+        grouping = group_segments(
+            lines[:, 3:].sum(axis=1), length.astype(np.float64) * layout.tick_s, cut.states, joined=joined
+        )
+        mixture = mixture_of(grouping, length, scale.edges, scale.ticks, scale.tick_s)
     return tuple(float(rate) for rate in mixture.thresholds_cps), mixture
+
+
+def at_levels(tables: Tables, layout: Layout) -> NDArray[np.int64]:
+    """What each level holds, int64[n]: fixed bins of full length, or the ticks of segments of any length."""
+    return tables["exposure"]["time"][: layout.scale.n, 2 if layout.fixed else 0]
 
 
 def answer(tables: Tables, plan: Plan, cut: Cut, cw_window_ns: float = 1.0, earlier: Answers | None = None) -> Answers:
@@ -107,7 +127,7 @@ def answer(tables: Tables, plan: Plan, cut: Cut, cw_window_ns: float = 1.0, earl
         find_states(tables, layout, cut) if earlier is None else (earlier.thresholds_cps, earlier.mixture)
     )
     time = tables["exposure"]["time"]
-    states = states_from_thresholds(thresholds, time[: layout.scale.n, 2], layout.scale.edges, layout.scale.seconds)
+    states = states_from_thresholds(thresholds, at_levels(tables, layout), layout.scale.edges, layout.scale.seconds)
     rows = _occupied(state_rows(layout.scale, thresholds), time)
     decays = None
     if "lifetime" in tables:
@@ -115,7 +135,7 @@ def answer(tables: Tables, plan: Plan, cut: Cut, cw_window_ns: float = 1.0, earl
         if earlier and earlier.decays:
             decays = replace(earlier.decays, counts=counts)
         else:
-            decays = switched(find_lifetimes(counts, plan), mixture)
+            decays = _lifetimes(tables, plan, rows, counts, mixture)
     offer = earlier.offer if earlier else _offer(tables, plan)
     kept = [None] * len(layout.pairs) if earlier is None else [one.gates for one in earlier.correlations]
     return Answers(
@@ -128,6 +148,23 @@ def answer(tables: Tables, plan: Plan, cut: Cut, cw_window_ns: float = 1.0, earl
         tuple(_correlation(tables, layout, rows, p, cw_window_ns, kept[p], decays) for p in range(len(layout.pairs))),
         offer,
     )
+
+
+def _lifetimes(
+    tables: Tables, plan: Plan, rows: list[slice], counts: NDArray[np.int64], mixture: Mixture | None
+) -> Decays:
+    """Lifetimes of every row; a state's from the levels at which the emitter rested in it, where states explain them.
+
+    `counts` are those of all its levels, which are shown.
+    """
+    if mixture is None or not (plan.layout.fixed and mixture.fits and mixture.switching and len(mixture.rates_cps) > 1):
+        return switched(find_lifetimes(counts, plan), mixture)
+    scale = plan.layout.scale
+    rests = resting_levels(mixture.rates_cps, rows, scale.edges, scale.seconds)
+    rested = np.stack([counts[0], *(tables["lifetime"]["decay"][one].sum(axis=0) for one in rests)])
+    segments = int(tables["exposure"]["time"][: scale.n, 2].sum())
+    decays = rest(find_lifetimes(rested, plan), mixture, segments, scale.seconds)
+    return replace(decays, counts=counts)
 
 
 def _offer(tables: Tables, plan: Plan) -> DelayOffer | None:
@@ -182,7 +219,9 @@ def _correlation(
             g2_estimators.cw_zero(tau_ns, counts, reference, cw_window_ns)
             for counts, reference in zip(tau, expected, strict=True)
         )
-        return Correlation(layout.pairs[p], tau, np.stack(curves), None, None, None, zero, (None,) * len(zero))
+        return Correlation(
+            layout.pairs[p], tau, np.stack(curves), np.stack(expected), None, None, None, zero, (None,) * len(zero)
+        )
     gated = _sum(tables["coincidences"][f"lags{p}"], rows)
     lags = np.arange(-layout.lags, layout.lags + 1)
     pulses = nominal if layout.mode == "T3" else nominal / layout.period
@@ -194,7 +233,9 @@ def _correlation(
     overlap = tuple(overlap_of(decays, row, layout.period * layout.fine_s * 1e9) for row in range(len(zeros)))
     if layout.mode == "T3" and gates is None:
         gates = tuple(g2_estimators.gated_g2(lags, counts, each) for counts, each in zip(gated, reference, strict=True))
-    return Correlation(layout.pairs[p], tau, np.stack(curves), peaks, reference, gates, zeros, overlap)
+    return Correlation(
+        layout.pairs[p], tau, np.stack(curves), np.stack(expected), peaks, reference, gates, zeros, overlap
+    )
 
 
 def plain(value: Any) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 from streamer.chunk import Chunk
 from streamer.config import Settings
 from streamer.first_look import first_look
+from streamer.irf import read_response
 from streamer.pipeline import Pipeline
 from streamer.registry import Source, load_sink, open_source
 
@@ -65,7 +66,7 @@ def analyse(address: str, settings: Settings, options: Mapping[str, str] | None 
     """Count a whole recording; InputError when it cannot be read."""
     options = dict(options or {})
     source = looked_at(open_source(address, options), address, options, settings)
-    pipeline = Pipeline(source.info, settings)
+    pipeline = Pipeline(source.info, settings, read_response(settings))
     for chunk in ahead(source.chunks()):
         pipeline.feed(chunk)
     pipeline.finish(source.end())

@@ -1,4 +1,4 @@
-"""Command line: serve · send · view · replay · batch · check · demo."""
+"""Command line: serve · send · view · replay · batch · series · check · demo."""
 
 from __future__ import annotations
 
@@ -237,6 +237,47 @@ def batch(
             except InputError as error:
                 failed = _say(error, 2)
     raise typer.Exit(failed)
+
+
+@app.command()
+def series(
+    table: Annotated[Path, typer.Argument(help="TOML table of recordings, fits and statistics (see docs/series.md).")],
+    as_json: Json = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for series.json, series.csv, figures and each recording's results.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+) -> None:
+    """Analyse several recordings together: fits against a scan variable, statistics over dots, sums over files."""
+    from streamer.registry import load_sink
+    from streamer.series import load_table, run_series
+    from streamer.series.files import write_files
+    from streamer.series.show import print_series
+
+    read = load_table(table)
+    _writable(out)
+
+    def told(name: str) -> None:
+        if sys.stderr.isatty():
+            sys.stderr.write(f"streamer: {name} is done\n")
+
+    outcome = run_series(read, workers, out, told)
+    paths: list[Path] = []
+    if out is not None:
+        paths = write_files(out, outcome.values)
+        try:
+            paths += load_sink("figures")(out, outcome.results)
+        except InputError as error:  # the numbers are there all the same
+            _say(error, 0)
+    if as_json:
+        sys.stdout.write(json.dumps(outcome.values, allow_nan=False) + "\n")
+    else:
+        print_series(outcome.values)
+        for path in paths:
+            sys.stdout.write(f"results: {path}\n")
+    for name, why in outcome.refused:
+        sys.stderr.write(f"streamer: {name}: {' '.join(why.split())}\n")
+    raise typer.Exit(2 if outcome.refused else 0)
 
 
 @app.command()

@@ -6,12 +6,15 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from streamer.errors import InputError
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Channel = Annotated[int, Field(ge=0, le=254)]
+CascadePart = Literal[
+    "k1", "pump", "f_x", "f_xx", "ratio", "yields", "background", "delay", "plateau", "jitter"
+]  # fmt: skip
 
 
 class Settings(BaseModel):
@@ -20,6 +23,22 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     bin_ms: Positive = Field(10.0, le=10_000, description="Length of a segment of the intensity trace, in ms.")
+    segments: Literal["bins", "changes"] = Field(
+        "bins",
+        description='"bins": segments are bins of `bin_ms`; "changes": they go from one change of the count rate to '
+        "the next, of whatever length, and `bin_ms` is only the unit of the levels.",
+    )
+    false_alarms: Positive = Field(
+        0.001,
+        ge=1e-6,
+        le=1.0,
+        description='Changes found per 1000 photons of steady light, where there is none (`segments = "changes"`).',
+    )
+    longest_ms: Positive = Field(
+        1000.0,
+        le=100_000,
+        description='Length at which a segment ends without a change (`segments = "changes"`), in ms.',
+    )
     channels: tuple[Channel, ...] | None = Field(
         None, min_length=1, description="Record channels whose photons are analysed; all that occur when left out."
     )
@@ -64,8 +83,54 @@ class Settings(BaseModel):
     states: int | None = Field(
         None, ge=1, le=4, description="How many states to find; decided by the data when left out."
     )
+    on_off_sigma: Positive | None = Field(
+        None,
+        le=100,
+        description="On for the blinking numbers: above the background (`background_cps`) by so many standard "
+        "deviations of a bin; when left out, on is every state but the darkest.",
+    )
     gate_ns: float = Field(
         0.0, ge=0, description="Pairs count in the gated g2(0) when both photons come later than this after excitation."
+    )
+    log_tau: bool = Field(
+        False,
+        description="Count pairs by the logarithm of their lag too, from 100 ns up; without it the log-tau correlation "
+        "begins at the length of a segment. It takes some 20 to 60 ns per photon, several times what all else takes.",
+    )
+    cascade: tuple[Channel, Channel] | None = Field(
+        None,
+        description="Channels [XX, X] of a biexciton-exciton cascade, for its asymmetry and (cw) its three-level "
+        "model; the pair that is counted when `pairs` is left out.",
+    )
+    cascade_known: dict[CascadePart, Annotated[float, Field(allow_inf_nan=False)] | Literal["free"]] = Field(
+        {},
+        description="What is known of the cascade and not to be fitted: k1 and pump in 1/us, f_x and f_xx, the "
+        "leakages into the XX and the X channel, ratio = k2/k1 (4 unless given), yields = eta_XX/eta_X (1), background "
+        "(share of accidental pairs; else from `background_cps`), delay in ns, plateau; jitter in ns (0). "
+        '"free" has ratio, yields or background fitted.',
+    )
+    decay_model: Literal["auto", "mono", "bi", "tri", "stretched"] = Field(
+        "auto",
+        description="Model of the decay fits: one, two or three exponentials, or a stretched one; auto takes the one "
+        "with the lowest BIC.",
+    )
+    irf: str | None = Field(
+        None,
+        description="Recording of the instrument response (scattered light) for the decay fits; a Gaussian of fitted "
+        "width when left out.",
+    )
+    pile_up: Literal["warn", "correct"] = Field(
+        "warn",
+        description='Photons that hide later ones of the same pulse: "warn" gives no lifetime where they are many; '
+        '"correct" has them in the model of the decay fits, for cards that record one photon per pulse and channel.',
+    )
+    background_cps: dict[Channel, float | tuple[float, float]] | None = Field(
+        None,
+        description="Background per channel in counts/s, or [rate, its standard error], for example "
+        "{0 = 120, 1 = [95, 4]}: dark counts and stray light, measured without the emitter; corrects g2(0).",
+    )
+    jitter_ns: float = Field(
+        0.0, ge=0, le=100, description="Standard deviation of the difference of two detectors' jitters, for fits of g2."
     )
     studies: tuple[str, ...] | None = Field(
         None, description="Studies (fits, dwell times, ...) to run, by name; all when left out, none for []."
@@ -79,7 +144,36 @@ class Settings(BaseModel):
             raise ValueError("must be ascending and all different")
         return value
 
-    @field_validator("delays_ns", "t0_ns", mode="before")
+    @field_validator("cascade_known")
+    @classmethod
+    def _possible(cls, value: dict[str, float | str]) -> dict[str, float | str]:
+        for name, one in value.items():
+            if isinstance(one, str):
+                if name not in ("ratio", "yields", "background"):
+                    raise ValueError(f"{name} is fitted anyway; leave it out")
+            elif (name in ("k1", "pump", "yields", "plateau") and one <= 0) or (name != "delay" and one < 0):
+                raise ValueError(f"{name} must be above 0" if name[0] in "kpy" else f"{name} must be 0 or more")
+            elif (name == "ratio" and one < 1) or (name == "background" and one >= 1):
+                raise ValueError("ratio must be 1 or more" if name == "ratio" else "background must be below 1")
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _cascade_pair(cls, values: Any) -> Any:
+        """The pair of a cascade is counted unless others are asked for."""
+        if isinstance(values, dict) and values.get("cascade") is not None and values.get("pairs") is None:
+            return values | {"pairs": (values["cascade"],)}
+        return values
+
+    @field_validator("background_cps")
+    @classmethod
+    def _rates(cls, value: Any) -> Any:
+        numbers = [x for one in (value or {}).values() for x in (one if isinstance(one, tuple) else (one,))]
+        if not all(0 <= x < float("inf") for x in numbers):
+            raise ValueError("must be rates in counts/s, 0 or more")
+        return value
+
+    @field_validator("delays_ns", "t0_ns", "background_cps", mode="before")
     @classmethod
     def _number_keys(cls, value: Any) -> Any:
         """TOML keys are text; channels are numbers."""

@@ -14,6 +14,7 @@ import psutil
 from streamer.chunk import Chunk, StreamEnd
 from streamer.config import Settings
 from streamer.errors import InputError, ProtocolError
+from streamer.irf import read_response
 from streamer.pipeline import Pipeline
 from streamer.result import Result
 from streamer.run import Run
@@ -38,16 +39,21 @@ class Daemon:
         settings: of every run.
         save: called with the run's id and its final Results; returns where they are.
 
+    Raises:
+        InputError: the recording of the response that the settings name cannot be used.
+
     Attributes:
         run: the present stream, or the last one; its answers may be asked for until the next begins.
         saved: where the results of that run were written.
         failed: why they could not be written.
         summary: its final summary.
+        response: of the instrument, read when the daemon began; the settings name it.
         stopped_by: why the loop was asked to end.
     """
 
     def __init__(self, hub: Hub, settings: Settings, save: Save | None = None) -> None:
         self.hub, self.settings, self.save = hub, settings, save
+        self.response = read_response(settings)
         self.run: Run | None = None
         self.seq = 0
         self.saved: str | None = None
@@ -168,7 +174,7 @@ class Daemon:
             run.stopping = run.stopping or f"source lost ({run.lost})"
             self._finish(StreamEnd(run.stopping))
         try:
-            pipeline = Pipeline(event.info, self.settings)
+            pipeline = Pipeline(event.info, self.settings, self.response)
         except InputError as error:
             self.hub.refuse(event.peer, str(error))
             return

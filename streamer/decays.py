@@ -12,6 +12,7 @@ from streamer.estimators.excitation import locate_excitation
 from streamer.estimators.lifetime import Lifetime, state_lifetime
 from streamer.estimators.one_over_e import RANGE, OneOverE, one_over_e
 from streamer.estimators.recorded import bridged, unrecorded
+from streamer.estimators.resting import switched_shift
 from streamer.estimators.states import Mixture
 from streamer.plan import Plan
 
@@ -140,3 +141,36 @@ def switched(decays: Decays, mixture: Mixture | None) -> Decays:
         for one in decays.lifetimes[1:]
     ]
     return replace(decays, lifetimes=(decays.lifetimes[0], *widened))
+
+
+def rest(decays: Decays, mixture: Mixture, segments: int, bin_s: float) -> Decays:
+    """The states' lifetimes without what the segments with a switch add, whose error is added to theirs.
+
+    Args:
+        decays: of the levels at which the emitter rested; see `streamer.estimators.resting`.
+        mixture: of as many states.
+        segments: how many segments there are.
+        bin_s: length of a segment in seconds.
+    """
+    known = [one.value_ns for one in decays.lifetimes[1:] if one.value_ns is not None]
+    if len(known) < len(mixture.rates_cps):
+        return switched(decays, mixture)
+    shifts, errors = switched_shift(known, mixture.rates_cps, mixture.weights, mixture.switching, segments, bin_s)
+    moved = [
+        _moved(one, *each) for one, *each in zip(decays.lifetimes[1:], shifts.tolist(), errors.tolist(), strict=True)
+    ]
+    return replace(decays, lifetimes=(decays.lifetimes[0], *moved))
+
+
+def _moved(one: Lifetime, shift_ns: float, error_ns: float) -> Lifetime:
+    """The same lifetime less a shift of known error."""
+    value, error = (one.value_ns or 0.0) - shift_ns, math.hypot(one.error_ns or 0.0, error_ns)
+    wider = error / (one.error_ns or error or 1.0)
+    low, high = ((end - shift_ns - value) * wider if end is not None else None for end in (one.low_ns, one.high_ns))
+    return replace(
+        one,
+        value_ns=value,
+        error_ns=error,
+        low_ns=None if low is None else max(0.0, value + low),
+        high_ns=None if high is None else value + high,
+    )

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.accumulator import Accumulator, Block, count_detectors
+from streamer.change_points import BORDER, Kinds
 from streamer.chunk import Chunk
 from streamer.layout import Layout
-from streamer.segments import FixedBins, Segmenter
+from streamer.segments import Segmenter, Watch, segmenter_of
 
 
 class Photons(NamedTuple):
@@ -59,7 +60,7 @@ class Group:
     Args:
         layout: sizes and units.
         accumulators: fresh ones, made for `layout`.
-        segmenter: default FixedBins of the layout.
+        segmenter: default that of the layout.
         first: nothing comes before this stream; a partition that has to be merged behind another says False.
     """
 
@@ -73,12 +74,13 @@ class Group:
     ) -> None:
         self.layout = layout
         self.accumulators = list(accumulators)
-        self.segmenter: Segmenter = segmenter or FixedBins(layout.scale.ticks)
+        self.segmenter: Segmenter = segmenter or segmenter_of(layout)
         self.window = layout.window if any(one.pairs for one in self.accumulators) else 0
         self.first = first
         self.start: int | None = None  # first tick; None while the group is empty
         self.position = 0  # tick up to which time has passed
         self.open_start = 0  # where the open segment began
+        self.open_kind = BORDER  # and by what the one before ended
         self.stretch_start = 0  # where the present stretch without a gap began
         self.body_start = 0  # where counting began: behind the head
         self.in_head = not first
@@ -86,6 +88,7 @@ class Group:
         self.early, self.early_done = NONE, first
         self.tail = NONE
         self._open: list[Photons] = []
+        self._watch: Watch | None = None  # of the open segment; made anew from its photons where there is none
         self.counted = 0  # photons in closed segments
 
     # ---- feeding
@@ -123,40 +126,70 @@ class Group:
         self._gap(self.position)
 
     def _advance(self, new: Photons, stop: int) -> None:
-        """Count every segment that ends at or before `stop`; keep the rest open."""
-        bounds = self.segmenter.bounds(new.time, self.open_start, stop)
-        if self.in_head and len(bounds):
-            cut = int(np.searchsorted(new.time, bounds[0]))
-            self._end_head(joined([*self._open, new.part(0, cut)]), int(bounds[0]), int(bounds[0]))
-            new, bounds = new.part(cut), bounds[1:]
+        """Count every segment that is over at `stop`; keep the rest open."""
+        if self.in_head:
+            border = self.segmenter.border(self.open_start)
+            if border > stop:
+                self._keep(new, stop)
+                return
+            cut = int(np.searchsorted(new.time, border))
+            self._end_head(joined([*self._open, new.part(0, cut)]), border, border)
+            new = new.part(cut)
+        bounds, kinds = self._bounds(new, stop)
         if len(bounds):
-            # Kept photons are joined to as few new ones as pairs can reach over; the rest is counted where it lies.
-            reach = new.time[0] + self.window if len(new.time) else stop
-            near = min(int(np.searchsorted(bounds, reach)) + 1, len(bounds))
-            cut = int(np.searchsorted(new.time, bounds[near - 1]))
-            held = joined([self.tail, *self._open])
-            self._count(joined([held, new.part(0, cut)]), len(self.tail.time), bounds[:near])
-            if near < len(bounds):
-                closed = new.part(0, int(np.searchsorted(new.time, bounds[-1])))
-                self._count(closed, cut, bounds[near:])
-                self.tail = closed.since(self.open_start - self.window).owned()
-                cut = len(closed.time)
-            else:
-                self.tail = joined([held, new.part(0, cut)]).since(self.open_start - self.window).owned()
-            new, self._open = new.part(cut), []
+            new = self._close(new, stop, bounds, kinds)
+        self._keep(new, stop)
+
+    def _keep(self, new: Photons, stop: int) -> None:
         if len(new.time):
             self._open.append(new.owned())
         self.position = stop
 
-    def _count(self, photons: Photons, first: int, bounds: NDArray[np.int64]) -> None:
+    def _bounds(self, new: Photons, stop: int, *, ended: bool = False) -> tuple[NDArray[np.int64], Kinds]:
+        """Where segments end, now that `new` has come; whoever watches has seen the open photons before."""
+        if self._watch is None:
+            self._watch = self.segmenter.watch(self.open_start, self.open_kind)
+            new = joined([*self._open, new]) if self.segmenter.needs_photons else new
+        time = self._analysed(new) if self.segmenter.needs_photons else new.time
+        return self._watch.bounds(time, stop, ended=ended)
+
+    def _analysed(self, photons: Photons) -> NDArray[np.int64]:
+        """Times of the photons on analysed channels."""
+        analysed = (self.layout.detector_of != 255)[photons.channel]
+        return photons.time if analysed.all() else photons.time[analysed]
+
+    def _close(self, new: Photons, stop: int, bounds: NDArray[np.int64], kinds: Kinds) -> Photons:
+        """Count the segments that end at `bounds`; what of `new` comes after them and is not among the open photons.
+
+        Kept photons are joined to as few new ones as pairs can reach over; the rest is counted where it lies.
+        """
+        reach = new.time[0] + self.window if len(new.time) else stop
+        near = min(int(np.searchsorted(bounds, reach)) + 1, len(bounds))
+        cut = int(np.searchsorted(new.time, bounds[near - 1]))
+        held = joined([self.tail, *self._open, new.part(0, cut)])
+        self._count(held, len(self.tail.time), bounds[:near], kinds[:near])
+        self._open = []
+        if near < len(bounds):
+            closed = new.part(0, int(np.searchsorted(new.time, bounds[-1])))
+            self._count(closed, cut, bounds[near:], kinds[near:])
+            self.tail = closed.since(self.open_start - self.window).owned()
+            return new.part(len(closed.time))
+        rest = int(np.searchsorted(held.time, self.open_start))  # a change may lie behind photons that came earlier
+        self.tail = held.part(0, rest).since(self.open_start - self.window).owned()
+        if rest < len(held.time):
+            self._open = [held.part(rest).owned()]
+        return new.part(cut)
+
+    def _count(self, photons: Photons, first: int, bounds: NDArray[np.int64], kinds: Kinds) -> None:
         """Hand the segments from `open_start` to `bounds` to every accumulator.
 
         Photons before index `first` were counted before. A level is that of the analysed detectors' photons.
         """
+        known = (kinds != BORDER) | (np.append(self.open_kind, kinds[:-1]) != BORDER)
         offsets = first + np.searchsorted(photons.time[first:], bounds)
         offsets = np.concatenate(([first], offsets)).astype(np.int64)
         start = np.concatenate(([self.open_start], bounds[:-1])).astype(np.int64)
-        block = self._block(photons, offsets, start, bounds)
+        block = self._block(photons, offsets, start, bounds, known)
         for accumulator in self.accumulators:
             accumulator.count(block)
         self.counted += int(offsets[-1] - first)
@@ -165,18 +198,20 @@ class Group:
             self.early = joined([self.early, photons.part(first, int(offsets[-1]))])
             self.early = self.early.part(0, int(np.searchsorted(self.early.time, limit))).owned()
             self.early_done = int(bounds[-1]) >= limit
-        self.open_start = int(bounds[-1])
+        self.open_start, self.open_kind = int(bounds[-1]), int(kinds[-1])
 
-    def _block(self, photons: Photons, offsets: Any, start: Any, stop: Any, level: Any = None) -> Block:
+    def _block(
+        self, photons: Photons, offsets: Any, start: Any, stop: Any, known: Any = None, level: Any = None
+    ) -> Block:
         detectors = np.array(self.layout.detectors, np.uint8)
         counts = count_detectors(photons.channel, offsets, detectors)
         if level is None:
-            level = self.layout.scale.levels(counts[:, :-1].sum(axis=1), stop - start)
+            level = self.layout.scale.levels(counts[:, :-1].sum(axis=1), stop - start, known)
         return Block(*photons, offsets, start, stop, level, counts, detectors, self.layout.detector_of)
 
     def _end_head(self, head: Photons, head_stop: int, body_start: int) -> None:
         self.head, self.head_stop = head.owned(), head_stop
-        self.in_head, self._open = False, []
+        self.in_head, self._open, self._watch = False, [], None
         self.body_start = self.stretch_start = self.open_start = self.position = body_start
 
     def _gap(self, start: int) -> None:
@@ -184,10 +219,11 @@ class Group:
         if self.in_head:
             self._end_head(joined(self._open), self.position, start)
             return
+        bounds, kinds = self._bounds(NONE, self.position, ended=True)
         if self.position > self.open_start:
-            held = joined([self.tail, *self._open])
-            self._count(held, len(self.tail.time), np.array([self.position], np.int64))
-        self.tail, self._open, self.early_done = NONE, [], True
+            self._close(NONE, self.position, np.append(bounds, self.position), np.append(kinds, BORDER))
+        self.tail, self._open, self._watch, self.early_done = NONE, [], None, True
+        self.open_kind = BORDER
         self.open_start = self.stretch_start = self.position = start
 
     # ---- merging
@@ -232,8 +268,8 @@ class Group:
             self.tail = joined([self.tail, later.tail]).since(later.open_start - self.window).owned()
         else:
             self.tail, self.stretch_start = later.tail, later.stretch_start
-        self._open = list(later._open)
-        self.open_start, self.position = later.open_start, later.position
+        self._open, self._watch = list(later._open), None
+        self.open_start, self.open_kind, self.position = later.open_start, later.open_kind, later.position
         self.counted += later.counted
 
     def _count_across(self, early: Photons) -> None:
@@ -251,7 +287,7 @@ class Group:
                     counted = type(accumulator)(self.layout)
                     n = len(seen.time)
                     counted.count(
-                        self._block(joined([seen, early]), np.array([n, n + len(early.time)]), start, stop, row)
+                        self._block(joined([seen, early]), np.array([n, n + len(early.time)]), start, stop, level=row)
                     )
                     accumulator.add(counted.tables, sign)
 
@@ -266,7 +302,7 @@ class Group:
         """Everything remembered, as named arrays (copies)."""
         numbers = [
             -1 if self.start is None else self.start, self.position, self.open_start, self.stretch_start,
-            self.body_start, self.head_stop, self.counted, self.first, self.in_head, self.early_done,
+            self.body_start, self.head_stop, self.counted, self.open_kind, self.first, self.in_head, self.early_done,
             self.start is not None,
         ]  # fmt: skip
         arrays: dict[str, NDArray[Any]] = {"numbers": np.array(numbers, np.int64)}
@@ -284,14 +320,17 @@ class Group:
     def restore(self, arrays: dict[str, NDArray[Any]]) -> None:
         """Take over what `state` of a group with the same layout and accumulators gave."""
         start, *numbers, first, in_head, early_done, known = (int(value) for value in arrays["numbers"])
-        self.position, self.open_start, self.stretch_start, self.body_start, self.head_stop, self.counted = numbers
+        (
+            self.position, self.open_start, self.stretch_start, self.body_start, self.head_stop, self.counted,
+            self.open_kind,
+        ) = numbers  # fmt: skip
         self.start = start if known else None
         self.first, self.in_head, self.early_done = bool(first), bool(in_head), bool(early_done)
 
         def photons(name: str) -> Photons:
             return Photons(*(arrays[f"{name}.{field}"].copy() for field in Photons._fields))
 
-        self._open, self.tail = [photons("open")], photons("tail")
+        self._open, self.tail, self._watch = [photons("open")], photons("tail"), None
         self.head, self.early = photons("head"), photons("early")
         for accumulator in self.accumulators:
             accumulator.restore({key: arrays[f"{accumulator.name}.{key}"] for key in accumulator.tables})

@@ -17,6 +17,7 @@ NANOTIME_BINS = 4096  # a decay needs no more; a finer card is counted in whole 
 MEAN_BINS = 1024  # of the mean nanotime in the FLID over the period, of which a lifetime's spread is a small part
 GATE_BINS = 256
 LEAST_PERIOD = 4  # ticks: in a shorter laser period a T2 time does not tell the pulse that a photon belongs to
+UNIT_S = 100e-9  # of the time in which the change points look at photons
 GUARD_S = 0.5e-9  # photons this much before the excitation are early by jitter, not late by a period
 
 
@@ -38,6 +39,9 @@ class Layout:
         zero: nanotime of the excitation per detector in fine units (T3).
         wraps: `period` is the laser's, so that what comes before the excitation is the last pulse's. False: it is the
             range of the nanotime, as nobody said the laser's.
+        log_tau: pairs are also counted by the logarithm of their lag.
+        threshold: of the likelihood ratio, for segments from change to change of the rate; None: fixed bins.
+        longest_s: such a segment's, about.
     """
 
     mode: str
@@ -52,11 +56,29 @@ class Layout:
     tau_half: int
     zero: tuple[int, ...]
     wraps: bool = True
+    log_tau: bool = True
+    threshold: float | None = None
+    longest_s: float = 1.0
 
     @cached_property
     def scale(self) -> LevelScale:
         """Levels of the run's segments."""
         return LevelScale(max(1, round(self.bin_s / self.tick_s)), self.tick_s)
+
+    @property
+    def fixed(self) -> bool:
+        """Whether the segments are fixed bins."""
+        return self.threshold is None
+
+    @cached_property
+    def unit_shift(self) -> int:
+        """Change points look at times in units of 2**unit_shift ticks, at most UNIT_S long."""
+        return max(0, math.floor(math.log2(UNIT_S / self.tick_s)))
+
+    @cached_property
+    def longest(self) -> int:
+        """Ticks of the longest segment from change to change, whole units."""
+        return max(1, round(self.longest_s / self.tick_s) >> self.unit_shift) << self.unit_shift
 
     @property
     def fine_s(self) -> float:

@@ -57,18 +57,21 @@ class LevelScale:
         """Rows of a level table: the levels and `mixed`."""
         return self.n + 1
 
-    def levels(self, counts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int16]:
+    def levels(
+        self, counts: NDArray[np.int64], lengths: NDArray[np.int64], known: NDArray[np.bool_] | None = None
+    ) -> NDArray[np.int16]:
         """Level of each segment from its photon count and its length in ticks; int16, both int64[n].
 
-        A segment cut short by a gap is scaled to the nominal length. One shorter than half of it has no level worth
-        the name: it goes to the row `mixed` (number `n`).
+        A segment of another than the nominal length is scaled to it. One shorter than half of it has no level worth the
+        name: it goes to the row `mixed` (number `n`), unless it is `known` (bool[n]) to differ from a neighbour.
         """
         full = lengths == self.ticks
         if full.all():
             return (np.searchsorted(self.edges, counts, side="right") - 1).astype(np.int16)
         scaled = np.where(full, counts, np.rint(counts * (self.ticks / np.maximum(lengths, 1))).astype(np.int64))
         level = (np.searchsorted(self.edges, scaled, side="right") - 1).astype(np.int16)
-        level[2 * lengths < self.ticks] = self.n
+        short = 2 * lengths < self.ticks
+        level[short if known is None else short & ~known] = self.n
         return level
 
     def rates_cps(self) -> NDArray[np.float64]:

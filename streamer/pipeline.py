@@ -17,6 +17,7 @@ from streamer.config import Settings
 from streamer.cuts import Cut
 from streamer.delays import Delays
 from streamer.errors import ProtocolError
+from streamer.estimators.response import Response
 from streamer.group import Group
 from streamer.layout import with_period
 from streamer.plan import make_plan
@@ -56,13 +57,15 @@ class Pipeline:
     Args:
         info: of the stream.
         settings: of the run.
+        response: of the instrument, measured, for the studies; whoever calls has read it.
 
     Raises:
         InputError: stream and settings contradict each other.
     """
 
-    def __init__(self, info: StreamInfo, settings: Settings) -> None:
+    def __init__(self, info: StreamInfo, settings: Settings, response: Response | None = None) -> None:
         self.info, self.settings = with_period(info, settings.period_ns), settings
+        self.response = response
         chosen(settings.studies)
         self.plan = make_plan(self.info, settings)
         self.cut = Cut(settings.thresholds_cps, settings.states, settings.gate_ns)
@@ -160,7 +163,7 @@ class Pipeline:
             *consistency.setting_remarks(
                 mode=layout.mode, period_ns=layout.period * layout.fine_s * 1e9, gate_ns=self.cut.gate_ns,
                 bin_s=layout.scale.seconds, segments=len(self.tables["sequence"]["segments"]),
-                photons=self.account.analysed, ended=end is not None,
+                photons=self.account.analysed if layout.fixed else 0, ended=end is not None,
             ),
         ]  # fmt: skip
         if self.settings.channels is None:
@@ -201,7 +204,7 @@ class Pipeline:
         }
         return View(
             self.answers(), self.plan, self.settings, tables["sequence"]["segments"], tables, self.began or 0,
-            self.counted_s, self.cut.to_dict(), self.end is not None,
+            self.counted_s, self.cut.to_dict(), self.end is not None, self.response,
         )  # fmt: skip
 
     def study(self) -> list[Result]:

@@ -10,6 +10,7 @@ from streamer.chunk import StreamInfo
 from streamer.config import Settings
 from streamer.consistency import APART
 from streamer.errors import InputError
+from streamer.estimators.change_alarms import threshold_of
 from streamer.first_look import NEIGHBOURS, choose_pair
 from streamer.layout import GUARD_S, Layout, check_pairs, no_pairs, units
 
@@ -101,7 +102,9 @@ def make_plan(info: StreamInfo, settings: Settings) -> Plan:
     )
     layout = Layout(
         info.mode, info.tick_s, info.resolution_s, detectors, pairs, settings.bin_ms * 1e-3, period, settings.lags,
-        width, half, zero, info.pulse_known,
+        width, half, zero, info.pulse_known, settings.log_tau,
+        threshold_of(settings.false_alarms / 1000) if settings.segments == "changes" else None,
+        settings.longest_ms * 1e-3,
     )  # fmt: skip
     given = frozenset({*(settings.t0_ns or {}), *info.t0_ns})
     return Plan(layout, shifts, delays, offer, search_ns, after, given, tuple(warnings))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.answers import Answers, Correlation, Tables, plain
+from streamer.answers import Answers, Correlation, Tables, at_levels, plain
 from streamer.layout import Layout
 from streamer.plan import Plan
 from streamer.result import Axis, Result
@@ -58,14 +58,17 @@ def trace(points: Points, layout: Layout, thresholds_cps: tuple[float, ...], rea
     return Result(
         "trace", "trace", (Axis("time", "s", points.time_s),),
         {"cps": points.cps, "cps_min": points.low, "cps_max": points.high, "lost": points.lost},
-        values={"bin_s": layout.scale.seconds, "thresholds_cps": list(thresholds_cps), "reason": reason},
+        values={
+            "bin_s": layout.scale.seconds if layout.fixed else None, "thresholds_cps": list(thresholds_cps),
+            "reason": reason,
+        },
     )  # fmt: skip
 
 
 def levels(answers: Answers, tables: Tables, layout: Layout) -> Result:
     """Seconds spent at each level, and what the mixture expects; only as far up as there is anything."""
     scale = layout.scale
-    segments = tables["exposure"]["time"][: scale.n, 2]
+    segments = at_levels(tables, layout) / (1 if layout.fixed else scale.ticks)
     seen = np.flatnonzero(segments)
     top = min(scale.n, int(seen[-1]) + 3) if len(seen) else 1
     expected = np.zeros(top) if answers.mixture is None else answers.mixture.expected[:top]

@@ -61,7 +61,7 @@ class Run:
 
     def anew(self, settings: Settings) -> Run:
         """The same stream and cut with everything forgotten that was counted."""
-        pipeline = Pipeline(self.pipeline.info, settings)
+        pipeline = Pipeline(self.pipeline.info, settings, self.pipeline.response)
         pipeline.cut = self.pipeline.cut
         return replace(
             self, pipeline=pipeline, id=new_id(), started=time.monotonic(), changed=True,

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from streamer.answers import Answers
 from streamer.config import Settings
+from streamer.estimators.response import Response
 from streamer.plan import Plan
 
 
@@ -41,6 +42,7 @@ class View:
         stream_s: stream time up to which everything is in the tables.
         cut: the question, plain.
         ended: the stream is over.
+        response: of the instrument, measured; None where no recording of it was given.
     """
 
     answers: Answers
@@ -52,6 +54,7 @@ class View:
     stream_s: float = 0.0
     cut: Mapping[str, Any] = field(default_factory=dict)
     ended: bool = True
+    response: Response | None = None
 
     @property
     def rows(self) -> tuple[str, ...]:

@@ -88,7 +88,7 @@ class Trace:
         length = end - begin
         rate = photons / (np.maximum(length, 1) * self._layout.tick_s)
         # A sliver of a segment at a gap has no rate worth drawing as lowest or highest of its neighbourhood.
-        whole = 2 * length >= self._layout.scale.ticks
+        whole = part[:, 2] < self._layout.scale.n
         before = np.concatenate((segments[first - 1 : first, 1] if first else begin[:1], end[:-1]))
         at = np.arange(0, len(part), self._step)
         last = np.append(at[1:], len(part))[: len(at)] - 1

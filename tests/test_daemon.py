@@ -77,8 +77,9 @@ def test_a_stream_goes_through_and_its_answers_are_those_of_one_process(dot):
     for chunk in chunks:
         alone.feed(chunk)
     alone.finish(end)
-    expected = {result.name: result for result in alone.results()}
+    expected = {result.name: result for result in alone.results(studied=alone.study())}
     assert summary.values == expected["summary"].values
+    assert set(summary.values["studies"]) >= {"g2_fit", "decay_fit", "blinking"}
     (_, results), *rest = saved
     assert rest == []
     for result in results:

@@ -63,7 +63,11 @@ class Watcher(Accumulator):
         assert np.array_equal(own[1], self.whole.channel[first:last])
         for s in range(len(block.level)):
             inside = slice(block.offsets[s], block.offsets[s + 1])
-            assert (block.time[inside] // self.layout.scale.ticks == block.start[s] // self.layout.scale.ticks).all()
+            if self.layout.fixed:
+                ticks = self.layout.scale.ticks
+                assert (block.time[inside] // ticks == block.start[s] // ticks).all()
+            assert (block.start[s] <= block.time[inside]).all()
+            assert (block.time[inside] < block.stop[s]).all()
             counts = [np.sum(block.channel[inside] == one) for one in self.layout.detectors]
             assert block.counts[s].tolist() == [*counts, block.offsets[s + 1] - block.offsets[s] - sum(counts)]
         # All photons that a pair may reach back to are in view, and only photons of the same stretch.

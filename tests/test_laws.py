@@ -48,7 +48,9 @@ def recording(name: str) -> tuple[Layout, list[Chunk]]:
 
 
 def test_every_accumulator_is_found() -> None:
-    assert [one.name for one in found()] == ["coincidences", "exposure", "flid", "lifetime", "sequence"]
+    assert [one.name for one in found()] == [
+        "arrivals", "coincidences", "exposure", "flid", "lifetime", "log_tau", "sequence",
+    ]  # fmt: skip
 
 
 @every
@@ -96,7 +98,8 @@ def test_silence_advances_time(layout: Layout) -> None:
         silent.feed(Chunk(start, start + 1))
     for group in (silent, spoken):
         time = next(one for one in group.accumulators if one.name == "exposure").tables["time"]
-        assert time[0].tolist() == [10 * ticks, 10, 10]
+        if layout.fixed:
+            assert time[0].tolist() == [10 * ticks, 10, 10]
         group.finish()
         assert time[:, 0].sum() == 10 * ticks + 3
 

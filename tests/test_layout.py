@@ -76,8 +76,8 @@ def test_detectors_are_found_by_channel_and_others_are_not(layout: Layout) -> No
 def test_only_what_has_something_to_count_is_made() -> None:
     names = {name: [one.name for one in for_layout(layout)] for name, layout in layouts().items()}
     assert names["T3"] == [one.name for one in found()]
-    assert names["T3, one detector"] == ["exposure", "flid", "lifetime", "sequence"]
-    assert names["T2"] == ["coincidences", "exposure", "sequence"]
+    assert names["T3, one detector"] == ["arrivals", "exposure", "flid", "lifetime", "log_tau", "sequence"]
+    assert names["T2"] == ["coincidences", "exposure", "log_tau", "sequence"]
 
 
 def test_axes_are_in_nanoseconds() -> None:

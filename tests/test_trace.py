@@ -15,7 +15,8 @@ def segments(n, seed=1):
     rng = np.random.default_rng(seed)
     length = np.where(rng.random(n) < 0.1, rng.integers(1, TICKS, n), TICKS)
     start = np.cumsum(np.append(0, length[:-1])) + np.cumsum(rng.integers(1, 500, n) * (rng.random(n) < 0.1))
-    return np.column_stack((start, start + length, np.zeros(n, np.int64), rng.integers(0, 50, (n, 2))))
+    level = np.where(2 * length >= TICKS, 0, LAYOUT.scale.n)
+    return np.column_stack((start, start + length, level, rng.integers(0, 50, (n, 2))))
 
 
 def naive(table):

@@ -6,13 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.accumulator import Accumulator, Block
+from streamer.accumulators.growing import Growing
 from streamer.layout import Layout
 
 
 class Sequence(Accumulator):
     """One line per segment: start, stop, level, photons of each detector.
 
-    The only table that grows, and whose merge is appending.
+    A table that grows, and whose merge is appending.
 
     Tables:
         segments[n, 3 + detectors], in time order.
@@ -22,8 +23,7 @@ class Sequence(Accumulator):
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
-        self._lines = np.empty((1024, 3 + len(layout.detectors)), np.int64)
-        self._n = 0
+        self._segments = Growing(3 + len(layout.detectors))
 
     @staticmethod
     def shapes(layout: Layout) -> dict[str, tuple[int, ...]]:
@@ -33,27 +33,20 @@ class Sequence(Accumulator):
     @property
     def tables(self) -> dict[str, NDArray[np.int64]]:  # type: ignore[override]
         """A view of the lines written so far."""
-        return {"segments": self._lines[: self._n]}
+        return {"segments": self._segments.lines}
 
     def count(self, block: Block) -> None:
         """Append the block's segments."""
-        lines = np.empty((len(block.level), self._lines.shape[1]), np.int64)
+        lines = np.empty((len(block.level), 3 + block.n_detectors), np.int64)
         lines[:, 0], lines[:, 1], lines[:, 2] = block.start, block.stop, block.level
         lines[:, 3:] = block.counts[:, : block.n_detectors]
-        self.add({"segments": lines})
+        self._segments.append(lines)
 
     def add(self, later: dict[str, NDArray[np.int64]], sign: int = 1) -> None:
-        """Append later lines; memory doubles when it is full."""
-        lines = later["segments"]
-        need = self._n + len(lines)
-        if need > len(self._lines):
-            grown = np.empty((max(need, 2 * len(self._lines)), self._lines.shape[1]), np.int64)
-            grown[: self._n] = self._lines[: self._n]
-            self._lines = grown
-        self._lines[self._n : need] = lines
-        self._n = need
+        """Append later lines."""
+        self._segments.append(later["segments"])
 
     def restore(self, tables: dict[str, NDArray[np.int64]]) -> None:
         """Take over saved lines."""
-        self._n = 0
-        self.add(tables)
+        self._segments.clear()
+        self._segments.append(tables["segments"])

@@ -27,9 +27,9 @@ class Estimate:
     def plain(self) -> dict[str, Any]:
         """As plain JSON: numbers that are not finite become None."""
         numbers = {key: getattr(self, key) for key in ("value", "error", "low", "high")}
-        return {
-            key: float(one) if one is not None and math.isfinite(one) else None for key, one in numbers.items()
-        } | {"reason": self.reason}
+        return {key: float(one) if one is not None and math.isfinite(one) else None for key, one in numbers.items()} | {
+            "reason": self.reason
+        }
 
 
 def unknown(reason: str) -> Estimate:

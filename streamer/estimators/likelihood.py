@@ -1,8 +1,8 @@
-"""Maximum likelihood for Poisson counts with bounded parameters, and profile-likelihood intervals; Minuit does the work.
+"""Maximum likelihood for Poisson counts with bounded parameters, and profile-likelihood intervals, by Minuit.
 
-The estimating side of every fit with a model: expected counts as a function of named parameters. `poisson_fit` beside it
-is for the small fits that run many times a second; this one is for answers: bounds, fixed parameters, intervals whose
-ends follow the likelihood (Minos), which a covariance does not where a parameter is near a bound or badly known.
+The estimating side of every fit with a model: expected counts as a function of named parameters. `poisson_fit` beside
+it is for the small fits that run many times a second; this one is for answers: bounds, fixed parameters, intervals
+whose ends follow the likelihood (Minos), which a covariance does not where a parameter is near a bound or badly known.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ Model = Callable[[Floats], Floats]
 Slopes = Callable[[Floats], Floats]
 LEAST = 1e-12  # expected counts below which a bin is not believed to be empty for certain
 NEAR_BOUND = 1e-3  # of a standard error
+TOLERANCE = 0.01  # of Minuit: the minimum is known to a thousandth of a standard error
 
 
 @dataclass(slots=True, eq=False)
@@ -61,7 +62,7 @@ class Maximum:
         return self.deviance + self.free * float(np.log(max(counts, 1.0)))
 
     def interval(self, name: str, confidence: float = 0.95) -> tuple[float | None, float | None]:
-        """Profile-likelihood interval of a parameter; an end that a bound cuts off is the bound, one not found is None."""
+        """Profile-likelihood interval of a parameter; an end beyond a bound is the bound, one not found is None."""
         ends: list[float | None] = []
         lower, upper = self._minuit.limits[name]
         try:
@@ -86,7 +87,12 @@ class Maximum:
 
         def above(value: float) -> float:
             trial = Minuit(self._objective, np.array(self._minuit.values), name=self.names, grad=self._gradient)
-            trial.errordef, trial.limits, trial.errors = 0.5, self._minuit.limits, self._minuit.errors
+            trial.errordef, trial.tol, trial.limits, trial.errors = (
+                0.5,
+                TOLERANCE,
+                self._minuit.limits,
+                self._minuit.errors,
+            )
             trial.fixed = self._minuit.fixed
             trial.values[name], trial.fixed[name] = value, True
             trial.migrad(ncall=2000)
@@ -94,13 +100,13 @@ class Maximum:
 
         step = error if np.isfinite(error) and error > 0 else max(abs(start), 1e-3)
         near = start
-        for _ in range(12):
+        for _ in range(20):
             far = near + side * step
             if np.isfinite(bound) and side * (far - bound) >= 0:
                 return float(bound) if above(bound) < 0 else float(brentq(above, near, bound, xtol=1e-3 * step))
             if above(far) > 0:
                 return float(brentq(above, near, far, xtol=1e-3 * step))
-            near, step = far, 2 * step
+            near, step = far, 4 * step  # a parameter on its bound has no error to begin with
         return None
 
     def estimate(self, name: str, confidence: float = 0.95) -> Estimate:
@@ -158,7 +164,7 @@ def maximise(
             return np.asarray(slopes(values) @ (1.0 - counts / expected))
 
     minuit = Minuit(objective, np.array([start[name] for name in names], np.float64), name=names, grad=gradient)
-    minuit.errordef, minuit.strategy = 0.5, strategy
+    minuit.errordef, minuit.strategy, minuit.tol = 0.5, strategy, TOLERANCE
     for name in names:
         minuit.limits[name] = (limits or {}).get(name, (None, None))
         minuit.errors[name] = max(abs(start[name]) * 0.1, 1e-4)

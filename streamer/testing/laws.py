@@ -195,7 +195,8 @@ class _Laws:
             places = self.rng.choice([*places, *ends * 2]) + self.rng.integers(-reach, reach + 1, 12)
         ticks = self.rng.choice(places, self.rng.integers(1, 11))
         border = self.rng.random(len(ticks)) < 0.2
-        return sorted(np.where(border, ticks // self.layout.scale.ticks * self.layout.scale.ticks, ticks).tolist())
+        grid = self.layout.scale.ticks if self.layout.fixed else self.layout.longest
+        return sorted(np.where(border, ticks // grid * grid, ticks).tolist())
 
     def empty(self) -> None:
         """The empty group is the identity on both sides; so is one that saw no time pass."""

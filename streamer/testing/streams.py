@@ -10,8 +10,10 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from streamer.change_points import BORDER
 from streamer.chunk import Chunk
 from streamer.layout import Layout
+from streamer.segments import segmenter_of
 
 OTHER_CHANNEL = 17  # occurs in the streams, in no layout
 
@@ -20,8 +22,8 @@ def layouts() -> dict[str, Layout]:
     """Small layouts that differ in what matters: name -> Layout.
 
     They cover T3 and T2, cw and pulsed, whole and broken periods, odd and even tau widths, windows shorter and longer
-    than a segment, one to three detectors, excitations near either end of the period, and bins that are wider than a
-    nanotime unit.
+    than a segment, one to three detectors, excitations near either end of the period, bins that are wider than a
+    nanotime unit, and segments from change to change of the rate.
     """
     return {
         "T3": Layout("T3", 20.1e-9, 0.25e-9, (0, 1), ((0, 1),), 0.8e-6, 80.4, 5, 3, 60, (7, 12)),
@@ -32,6 +34,12 @@ def layouts() -> dict[str, Layout]:
         "T3, one detector": Layout("T3", 50e-9, 1e-9, (3,), (), 1.5e-6, 50.0, 10, 5, 40, (3,)),
         "T2": Layout("T2", 5e-8, 0.0, (0, 1), ((0, 1),), 2e-6, 0.0, 10, 4, 6, (0, 0)),
         "T2, pulsed": Layout("T2", 1e-7, 0.0, (5, 0, 6), ((0, 5), (6, 0)), 3e-6, 12.5, 4, 5, 7, (0, 0, 0)),
+        "T3, changes": Layout(
+            "T3", 20.1e-9, 0.25e-9, (0, 1), ((0, 1),), 0.8e-6, 80.4, 5, 3, 60, (7, 12), threshold=5.0, longest_s=9e-6
+        ),
+        "T2, changes": Layout(
+            "T2", 1e-7, 0.0, (5, 0), ((0, 5),), 3e-6, 12.5, 4, 5, 7, (0, 0), threshold=4.0, longest_s=14e-6
+        ),
     }
 
 
@@ -173,12 +181,18 @@ def segments(chunks: Iterable[Chunk], layout: Layout) -> Iterator[Segment]:
     """The segments of a finished stream, found the plain way: what an oracle of an accumulator loops over."""
     ticks = layout.scale.ticks
     for number, whole in enumerate(stretches(chunks)):
-        edges = [t for t in range(whole.start // ticks * ticks, whole.stop, ticks) if t > whole.start]
+        if layout.fixed:
+            edges = [t for t in range(whole.start // ticks * ticks, whole.stop, ticks) if t > whole.start]
+            changes = set[int]()
+        else:  # in one go; tests of the change points have a plain search for them
+            time = whole.time[np.isin(whole.channel, layout.detectors)]
+            bounds, kinds = segmenter_of(layout).watch(whole.start).bounds(time, whole.stop, ended=True)
+            edges, changes = [t for t in bounds.tolist() if t < whole.stop], set(bounds[kinds != BORDER].tolist())
         for start, stop in zip([whole.start, *edges], [*edges, whole.stop], strict=True):
             own = part(whole, start, stop)
             n = int(np.isin(own.channel, layout.detectors).sum())
             level = layout.scale.n  # the row `mixed`: too short to have a level
-            if 2 * (stop - start) >= ticks:
+            if 2 * (stop - start) >= ticks or start in changes or stop in changes:
                 scaled = n if stop - start == ticks else round(n * (ticks / (stop - start)))
                 level = max(i for i, edge in enumerate(layout.scale.edges[:-1]) if edge <= scaled)
             if stop > start:

@@ -94,7 +94,7 @@ def test_equals_two_plain_loops(layout: Layout) -> None:
         expected = naive(layout, stream)
         same(counted(layout, stream), expected)
         assert expected["tau0"][:-1].any()
-        assert expected["tau0"][-1].any()
+        assert expected["tau0"][-1].any() or not layout.fixed  # few segments end at changes of the rate
 
 
 @pytest.mark.parametrize("layout", PAIRED.values(), ids=PAIRED)

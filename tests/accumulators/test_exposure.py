@@ -61,8 +61,9 @@ def test_expected_pairs_of_whole_segments_are_exact(layout: Layout) -> None:
     whole = [Chunk(start, stop, chunk.time[first:last], chunk.nanotime[first:last], chunk.channel[first:last])]
     products = counted(layout, whole)["products"]
     np.testing.assert_array_equal(products, naive(layout, whole)["products"])
-    np.testing.assert_array_equal(products[..., 0], products[..., 1])
-    assert not products[-1].any()
+    if layout.fixed:  # elsewhere no segment is of nominal length
+        np.testing.assert_array_equal(products[..., 0], products[..., 1])
+        assert not products[-1].any()
     assert products.any() == bool(layout.pairs)
 
 

@@ -35,9 +35,11 @@ class Case:
         what: the settings in a few words: rates, durations, states.
         draw: (generator, how many) -> that many Trials (a few more or fewer are fine), dealt evenly over the settings.
         trials: at most so many, where a trial is dear; None for as many as asked for.
+        times: where a trial is cheap, so many times the trials asked for: chance then decides less.
     """
 
     name: str
     what: str
     draw: Callable[[np.random.Generator, int], Iterable[Trial]]
     trials: int | None = None
+    times: int = 1

@@ -8,23 +8,25 @@ from tests.coverage.runner import BIAS, LEAST, MOST, PART, Report, Tally
 
 HEAD = """# Do the intervals hold?
 
-Every interval that the program prints says: in 95 of 100 measurements the truth lies within. This page is that claim put to the test. For each number,
-emitters with a known truth are drawn by a random number generator, analysed by the very functions that analyse a measurement, which are not told the truth,
-and compared with it.
+Every interval that the program prints says: in 95 of 100 measurements the truth lies within. This page is that claim
+put to the test. For each number, emitters with a known truth are drawn by a random number generator, analysed by the
+very functions that analyse a measurement, which are not told the truth, and compared with it.
 
-It is written by `make coverage` ({trials} trials per case, fewer where the table says so) and by nothing else. The settings of a case are dealt evenly. The seeds
-follow from the names of the cases, in parts of {part} trials: whoever runs it again finds the same numbers. The cases are in `tests/coverage/cases/`.
+It is written by `make coverage` ({trials} trials per case; more where they are cheap, fewer where dear) and by nothing
+else. The settings of a case are dealt evenly. The seeds follow from the names of the cases, in parts of {part} trials:
+whoever runs it again finds the same numbers. The cases are in `tests/coverage/cases/`.
 
 | column | meaning |
 | --- | --- |
 | trials, answered | emitters drawn; those for which a number was given, not "cannot tell" |
-| hold | share of the answered whose 95 % interval holds the truth, with the standard error that a true 95 % would have. Must be {least:.0f} to {most:.0f} % |
-| below, above | intervals that lie wholly below, wholly above the truth: 2.5 % each where the interval is fair on both sides |
+| hold | share of answered whose 95 % interval holds the truth; must be {least:.0f} to {most:.0f} %; ± by chance |
+| below, above | intervals wholly below, wholly above the truth: 2.5 % each where they are fair on both sides |
 | open | intervals without an end on one side: they hold on that side, and say less |
-| bias | mean of (value - truth) / standard deviation of the values of that setting, in standard errors of one measurement. Must be within {bias} |
+| bias | mean of (value - truth) / standard deviation of the setting's values; within {bias} |
 
-Counts are whole numbers, so no interval of few counts can hold exactly 95 % at every truth: settings with few pairs, or a truth at the end of its range
-(g2(0) = 0), hold more often, others less. The promise is for the settings together; the second table shows what it hides.
+Counts are whole numbers, so no interval of few counts can hold exactly 95 % at every truth: settings with few pairs, or
+a truth at the end of its range (g2(0) = 0), hold more often, others less. The promise is for the settings together; the
+second table shows what it hides.
 
 """
 
@@ -78,4 +80,3 @@ def lines(reports: Sequence[Report], broken: Mapping[str, str], every: bool = Fa
 def _line(name: str, tally: Tally) -> str:
     trials, answered, hold, low, high, endless, bias = numbers(tally)
     return f"{name:52} {trials:>7} {answered:>8} {hold:>12} {low:>6} {high:>6} {endless:>6} {bias:>15}"
-

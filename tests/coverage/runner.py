@@ -26,6 +26,7 @@ from tests.coverage.case import Case, Trial
 PART = 250
 LEAST, MOST, BIAS = 0.93, 0.97, 0.1  # share of the intervals that must hold the truth; standard errors of bias
 SAME = 1e-9  # relative: values closer than this do not differ
+SIGMAS = 1.959964  # standard errors of a 95 % interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,8 @@ class Tally:
         answered: of them, those with a number.
         low, high: intervals that lie wholly below, above the truth.
         endless: intervals without an end on one side or both.
-        bias: mean over the answered trials of (value - truth) / standard deviation of their setting's values; infinite
-            where a setting's values are all alike and wrong; None without an answer.
+        bias: mean over the answered trials of (value - truth) / standard deviation of their setting's values (where
+            these are all alike, the half width of the interval stands for it); None without an answer.
     """
 
     trials: int
@@ -108,7 +109,7 @@ def draw(case: Case, trials: int, part: int) -> list[Trial]:
 
 def parts(case: Case, trials: int) -> list[tuple[int, int]]:
     """(trials, number) of each part of a case."""
-    total = min(trials, case.trials or trials)
+    total = min(trials * case.times, case.trials or trials * case.times)
     count = -(-total // PART)
     return [(total // count + (part < total % count), part) for part in range(count)]
 
@@ -141,10 +142,11 @@ def _tally(trials: Sequence[Trial]) -> Tally:
     if answered:
         spread = float(values.std(ddof=1)) if len(answered) > 1 else 0.0
         scale, off = SAME * float(np.abs(truths).max() + np.abs(values).max()), float(np.mean(values - truths))
-        # Without a spread there is no standard error to compare with: right is right, and wrong is wrong for certain.
-        bias = off / spread if spread > scale else 0.0 if abs(off) <= scale else math.copysign(math.inf, off)
-        if len(answered) == 1:
-            bias = 0.0
+        if spread <= scale:
+            # Few counts may all be alike (no pair in any trial): then the interval says how well they are known.
+            widths = [one.high - one.low for one in answered if one.low is not None and one.high is not None]
+            spread = float(np.mean(widths)) / (2 * SIGMAS) if widths else 0.0
+        bias = 0.0 if abs(off) <= scale else off / spread if spread > scale else math.copysign(math.inf, off)
     return Tally(
         trials=len(trials),
         answered=len(answered),

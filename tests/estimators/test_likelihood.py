@@ -30,7 +30,7 @@ LIMITS = {"height": (0.0, None), "tau": (0.1, None), "base": (0.0, None)}
 def test_a_mean_is_the_mean_and_its_interval_that_of_the_likelihood():
     counts = np.array([3.0, 5.0, 1.0, 4.0])
     found = maximise(lambda v: np.full(4, v[0]), counts, {"rate": 1.0}, {"rate": (1e-6, None)})
-    assert found["rate"] == pytest.approx(13 / 4, rel=1e-4)
+    assert found["rate"] == pytest.approx(13 / 4, abs=0.005 * np.sqrt(13) / 4)
     assert found.errors[0] == pytest.approx(np.sqrt(13) / 4, rel=1e-2)
     low, high = found.interval("rate")
 
@@ -39,7 +39,7 @@ def test_a_mean_is_the_mean_and_its_interval_that_of_the_likelihood():
 
     assert low == pytest.approx(brentq(drop, 0.5, 3.25), rel=1e-2)
     assert high == pytest.approx(brentq(drop, 3.25, 9), rel=1e-2)
-    assert found.deviance == pytest.approx(2 * np.sum(counts * np.log(counts / 3.25)), abs=1e-4)
+    assert found.deviance == pytest.approx(2 * np.sum(counts * np.log(counts / 3.25)), abs=1e-3)
 
 
 def test_numerical_and_analytic_slopes_agree(counts):

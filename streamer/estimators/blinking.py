@@ -1,0 +1,202 @@
+"""Blinking of an emitter that is on or off: laws of its dwells, share on, changes, bleaching, and the bin."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import poisson
+
+from streamer.estimators.bleaching import Bleaching, find_bleaching
+from streamer.estimators.dwell_laws import EXPONENTIAL, POWER, DwellLaws, fit_laws, hides
+from streamer.estimators.dwells import Dwells, join_dwells
+from streamer.estimators.telegraph import Telegraph, telegraph
+
+SAFE_BINS = 8  # from here on dwells keep their law, though some were joined over shorter ones that bins missed
+MOST_EDGE = 0.25  # bins; beyond, dwells of a whole bin are missed as well
+MUCH_SHORT = 0.1  # of the dwells, of one or two bins
+DARKER, SURE = 0.7, 6.0  # of the dark rate before, and standard deviations below it: what bleached is darker
+LEAST_BINS = 50  # of a wider bin, for it to be tried
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Blinking:
+    """Blinking until the emitter bleached, or until the end.
+
+    Attributes:
+        dwells: of off (0) and on (1).
+        telegraph: share on, changes, mean dwells.
+        off, on: laws of the dwells.
+        bleaching: how it ended.
+        hidden: dwells shorter than a bin are frequent. The laws are then those of SAFE_BINS and more.
+    """
+
+    dwells: Dwells
+    telegraph: Telegraph
+    off: DwellLaws
+    on: DwellLaws
+    bleaching: Bleaching
+    hidden: bool
+
+
+def blinking(
+    dwells: Dwells, bin_s: float | None, edge: float = 0.0, shortest_s: float | None = None, dimmer: str | None = None
+) -> Blinking:
+    """Statistics of on and off dwells.
+
+    Args:
+        dwells: of states 0 (off) and 1 (on), of the whole measurement.
+        bin_s: the fixed bins; None for segments of any length.
+        edge: bins by which an on dwell looks longer than it is (see `streamer.estimators.dwells.edge`).
+        shortest_s: shortest dwell that is believed.
+        dimmer: see `streamer.estimators.bleaching.find_bleaching`.
+    """
+    # The darkness at the end is judged by the dark dwells before it, which end where it begins.
+    last_on = np.flatnonzero(dwells.state == 1)
+    dark_from = dwells.start_s[last_on[-1] + 1] if len(last_on) and last_on[-1] + 1 < len(dwells) else math.inf
+    before = dwells.until(float(dark_from)) if math.isfinite(dark_from) else dwells
+    hidden = hides_short(before, bin_s, edge)
+    if hidden and bin_s is not None:
+        shortest_s = max(shortest_s or 0.0, SAFE_BINS * bin_s)
+    earlier = state_laws(before, 0, bin_s, -edge, shortest_s)
+    least = bin_s if bin_s is not None else shortest_s or 0.0
+    end = find_bleaching(dwells, earlier, least, dimmer)
+    kept = before if end.seen else dwells
+    off = earlier if kept is before else state_laws(kept, 0, bin_s, -edge, shortest_s)
+    on = state_laws(kept, 1, bin_s, edge, shortest_s)
+    # Where few of those seen are that short, few are missed.
+    short = [
+        float(np.mean(length < 2.5 * bin_s)) if len(length) and bin_s else 0.0 for length, _ in map(kept.of, (0, 1))
+    ]
+    missing = hidden and max(short) > MUCH_SHORT
+    exponential = off.law in (None, EXPONENTIAL), on.law in (None, EXPONENTIAL)
+    return Blinking(kept, telegraph(kept, bin_s, edge, exponential, missing), off, on, end, hidden)
+
+
+def hides_short(dwells: Dwells, bin_s: float | None, edge: float = 0.0) -> bool:
+    """Whether fixed bins miss many dwells, of either state: their neighbours join, which bends both laws."""
+    if bin_s is None:
+        return False
+    return abs(edge) > MOST_EDGE or any(hides(*dwells.of(state), bin_s, edge if state else -edge) for state in (0, 1))
+
+
+def state_laws(
+    dwells: Dwells, state: int, bin_s: float | None, edge: float = 0.0, shortest_s: float | None = None,
+    laws: Sequence[str] | None = None,
+) -> DwellLaws:  # fmt: skip
+    """Laws of one state's dwells; `edge` in bins, by which they look longer than they are."""
+    length, complete = dwells.of(state)
+    named = {} if laws is None else {"laws": laws}
+    return fit_laws(length, complete, bin_s, shortest_s, edge * (bin_s or 0.0), dwells.span_s, **named)
+
+
+def false_changes(rates_cps: Floats, seconds: Floats, threshold_cps: float, bin_s: float) -> float:
+    """Changes that shot noise alone makes: bins of a state that fall on the wrong side of the threshold, twice.
+
+    Args:
+        rates_cps, seconds: float64[n], rate of each state, and the time spent in it.
+        threshold_cps: on at or above it.
+        bin_s: length of a bin.
+    """
+    most = math.ceil(threshold_cps * bin_s - 1e-9) - 1
+    mean = rates_cps * bin_s
+    wrong = np.where(rates_cps < threshold_cps, poisson.sf(most, mean), poisson.cdf(most, mean))
+    return float(2 * wrong @ seconds / bin_s)
+
+
+def darker_since(counts: NDArray[np.int64], seconds: Floats, off: NDArray[np.bool_], first: int) -> str | None:
+    """Whether segments from `first` on are darker than the dark ones before, in words; None when not.
+
+    Against the median of those before: the bins in which the emitter changed, which are brighter, do not move it.
+
+    Args:
+        counts, seconds: int64[n], float64[n], photons and length of each segment.
+        off: bool[n], dark segments.
+        first: of those since.
+    """
+    before = off[:first]
+    if not before.any() or first >= len(counts):
+        return None
+    rate = float(np.median(counts[:first][before] / seconds[:first][before]))
+    photons, time = float(counts[first:].sum()), float(seconds[first:].sum())
+    expected = rate * time
+    if photons > DARKER * expected or expected - photons < SURE * math.sqrt(max(expected, 1.0)):
+        return None
+    return f"{photons / time:.4g} counts/s since, {rate:.4g} in dark dwells before"
+
+
+def fixed_bins(start: NDArray[np.int64], stop: NDArray[np.int64], ticks: int) -> bool:
+    """Whether segments are bins of `ticks`, but for those that the end of a stretch of time cut short."""
+    if not len(start):
+        return True
+    joined = np.concatenate([[False], start[1:] == stop[:-1]])
+    inner = joined & np.append(joined[1:], False)
+    return bool(np.all((stop - start)[inner] == ticks) and np.all(stop - start <= ticks))
+
+
+def against_bin(
+    start: NDArray[np.int64],
+    stop: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    ticks: int,
+    tick_s: float,
+    threshold_cps: float,
+    edge: float = 0.0,
+) -> dict[str, Floats]:
+    """Blinking with bins of 1, 2, 4, ... times the bin; the same photons, the same threshold.
+
+    Args:
+        start, stop, counts: int64[n], the bins.
+        ticks: length of a bin.
+        tick_s: length of a tick.
+        threshold_cps: on at or above it.
+        edge: bins by which an on dwell looks longer than it is.
+
+    Returns:
+        float64[m] each, NaN where not known: bin_s; on_fraction, changes_per_s, off_exponent, on_exponent (power law),
+        each with `_low` and `_high`; off_dwells, on_dwells.
+    """
+    whole = stop - start == ticks
+    start, stop, counts = start[whole], stop[whole], counts[whole]
+    table: dict[str, list[float]] = {}
+    times = 1
+    while True:
+        if times > 1:
+            start, stop, counts = _paired(start, stop, counts)
+        if len(start) < LEAST_BINS:
+            break
+        bin_s = times * ticks * tick_s
+        on = (counts >= math.ceil(threshold_cps * bin_s - 1e-9)).astype(np.int64)
+        dwells = join_dwells(start, stop, on, tick_s)
+        signal = telegraph(dwells, bin_s, edge)
+        row = {"bin_s": bin_s}
+        named = {"on_fraction": signal.on_fraction, "changes_per_s": signal.changes_per_s}
+        shortest_s = SAFE_BINS * bin_s if hides_short(dwells, bin_s, edge) else None
+        for state, name in enumerate(("off", "on")):
+            laws = state_laws(dwells, state, bin_s, edge if state else -edge, shortest_s, (POWER,))
+            named[f"{name}_exponent"] = laws.exponent
+            row[f"{name}_dwells"] = float((dwells.of(state)[1]).sum())
+        for name, one in named.items():
+            plain = one.plain()
+            for key, end in (("", "value"), ("_low", "low"), ("_high", "high")):
+                row[name + key] = math.nan if plain[end] is None else plain[end]
+        for name, number in row.items():
+            table.setdefault(name, []).append(number)
+        times *= 2
+    return {name: np.array(column) for name, column in table.items()}
+
+
+def _paired(
+    start: NDArray[np.int64], stop: NDArray[np.int64], counts: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Two bins in one, counted from the beginning of each stretch; an odd last one of a stretch is left out."""
+    n = len(start)
+    fresh = np.flatnonzero(np.concatenate([[True], start[1:] != stop[:-1]])) if n else np.empty(0, np.int64)
+    place = np.arange(n) - np.repeat(fresh, np.diff(np.append(fresh, n)))
+    first = np.flatnonzero(place % 2 == 0)
+    first = first[(first + 1 < n) & (place[np.minimum(first + 1, n - 1)] % 2 == 1)]
+    return start[first], stop[first + 1], counts[first] + counts[first + 1]

@@ -1,0 +1,134 @@
+"""Study of g2: corrected for background, bunching named, and fitted: the comb of pulsed light, the dip of cw light."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamer.answers import Correlation
+from streamer.estimators.antibunching import Dip, fit_dip
+from streamer.estimators.background import signal_share, without_background
+from streamer.estimators.bunching import bunching
+from streamer.estimators.comb_fit import CombFit, fit_comb
+from streamer.estimators.g2 import PulsedG2
+from streamer.result import Axis, Result
+from streamer.study import Values, View
+
+NAME = "g2_fit"
+NEEDS = ("pairs", "times")
+
+
+def study(view: View) -> list[Result]:
+    """Every row of the first pair; see the estimators for what each number is."""
+    if not view.answers.correlations:
+        return []
+    correlation = view.answers.correlations[0]
+    layout = view.plan.layout
+    rows: dict[str, Values] = {}
+    curves = np.full(correlation.tau_counts.shape, np.nan)
+    for row, name in enumerate(view.rows):
+        zero = correlation.zero[row]
+        value = zero.g2_0 if isinstance(zero, PulsedG2) else zero.value
+        rows[name] = {
+            "without_background": _corrected(view, correlation, row),
+            "bunching": bunching(zero.low, zero.high) if value is not None else None,
+        }
+        if layout.pulsed:
+            values, curves[row] = _comb(view, correlation, row)
+        else:
+            values, curves[row] = _dip(view, correlation, row)
+        rows[name] |= values
+    axis = Axis("tau", "ns", layout.tau_ns())
+    told = {"pair": list(correlation.pair), "kind": "pulsed" if layout.pulsed else "cw", "rows": rows}
+    return [Result(NAME, "curves", (axis,), {"g2": curves}, view.rows, told)]
+
+
+def _corrected(view: View, correlation: Correlation, row: int) -> Values | None:
+    """g2(0) of the signal alone; None where no background was given."""
+    given = view.settings.background_cps
+    if given is None:
+        return None
+    layout, zero = view.plan.layout, correlation.zero[row]
+    missing = [channel for channel in correlation.pair if channel not in given]
+    if missing:
+        return {"value": None, "error": None, "low": None, "high": None,
+                "reason": f"background_cps does not name channel {missing[0]}"}  # fmt: skip
+    told = [given[channel] for channel in correlation.pair]
+    rate, error = zip(*(one if isinstance(one, tuple) else (one, 0.0) for one in told), strict=True)
+    photons = [view.answers.photons[row][layout.detector_of[channel]] for channel in correlation.pair]
+    time_s = float(view.answers.time_s[row])
+    measured = tuple(float(n) / time_s if time_s > 0 else 0.0 for n in photons)
+    share = signal_share((measured[0], measured[1]), (rate[0], rate[1]), (error[0], error[1]))
+    value = zero.g2_0 if isinstance(zero, PulsedG2) else zero.value
+    return without_background(value, zero.low, zero.high, share, zero.reason).plain()
+
+
+def _comb(view: View, correlation: Correlation, row: int) -> tuple[Values, NDArray[np.float64]]:
+    """The pulsed comb of one row, and its curve as g2."""
+    layout = view.plan.layout
+    period_ns = layout.period * layout.fine_s * 1e9
+    if layout.wraps or layout.mode == "T2":
+        fit = fit_comb(layout.tau_ns(), correlation.tau_counts[row], period_ns, view.settings.jitter_ns)
+    else:
+        return {"fit": {"reason": "the laser period is not known"}}, np.full(correlation.tau_counts.shape[1], np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        curve = np.where(correlation.tau_expected[row] > 0, fit.curve / correlation.tau_expected[row], np.nan)
+    return {"fit": _comb_values(fit)}, curve
+
+
+def _comb_values(fit: CombFit) -> Values:
+    return {
+        "model": "comb", "g0": fit.g0.plain(), "tau_ns": fit.tau_ns.plain(), "centre_ns": fit.centre_ns.plain(),
+        "offset_ns": fit.offset_ns.plain(), "verdict": fit.verdict if fit.reason is None else None,
+        "p_value": fit.p_value, "reason": fit.reason,
+    }  # fmt: skip
+
+
+def _dip(view: View, correlation: Correlation, row: int) -> tuple[Values, NDArray[np.float64]]:
+    """The cw dip of one row, and its curve."""
+    fit = fit_dip(
+        view.plan.layout.tau_ns(), correlation.tau_counts[row], correlation.tau_expected[row], view.settings.jitter_ns
+    )
+    return {"fit": _dip_values(fit)}, fit.curve
+
+
+def _dip_values(fit: Dip) -> Values:
+    return {
+        "model": fit.model, "g0": fit.g0.plain(), "t1_ns": fit.t1_ns.plain(), "c": fit.c.plain(),
+        "t2_ns": fit.t2_ns.plain(), "plateau": fit.plateau.plain(),
+        "verdict": fit.verdict if fit.reason is None else None, "p_value": fit.p_value, "bic": fit.bic,
+        "reason": fit.reason,
+    }  # fmt: skip
+
+
+def lines(values: Values) -> list[str]:
+    """One line a row."""
+    return [f"g2 fit, {name}: {_words(one)}" for name, one in values["rows"].items()]
+
+
+def _words(row: dict[str, Any]) -> str:
+    fit = row["fit"]
+    if fit["reason"]:
+        text = str(fit["reason"])
+    elif fit["model"] == "comb":
+        text = f"comb: g2(0) {_number(fit['g0'])}, lifetime {_number(fit['tau_ns'], 'ns')} -> {fit['verdict']}"
+    else:
+        text = f"{fit['model']}: g2(0) {_number(fit['g0'])}, antibunching time {_number(fit['t1_ns'], 'ns')}"
+        if fit["model"] == "shelving":
+            text += f", bunching {_number(fit['c'])} over {_number(fit['t2_ns'], 'ns')}"
+        text += f" -> {fit['verdict']}"
+    if row["bunching"]:
+        text += f"; {row['bunching']}"
+    if row["without_background"] is not None:
+        text += f"; without background {_number(row['without_background'])}"
+    return text
+
+
+def _number(one: dict[str, Any], unit: str = "") -> str:
+    """`value [low, high]`."""
+    if one["value"] is None:
+        return f"- ({one['reason']})"
+    ends = ", ".join("-" if one[key] is None else f"{one[key]:.3g}" for key in ("low", "high"))
+    return f"{one['value']:.3g} [{ends}]" + (f" {unit}" if unit else "")

@@ -1,0 +1,127 @@
+"""Fits of g2: the cw dip with and without a shelf, the pulsed comb, and g2(0) without background; exact histograms."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from streamer.estimators.antibunching import fit_dip
+from streamer.estimators.background import signal_share, without_background
+from streamer.estimators.comb_fit import fit_comb
+from streamer.estimators.estimate import Estimate
+from streamer.estimators.g2 import pulsed_g2
+from streamer.estimators.two_sided import mean_over_bins
+from tests.coverage.case import Case, Trial
+
+BIN_NS = 1.0
+TAU_NS = np.arange(-250, 251) * BIN_NS
+# g0, t1 in ns, jitter in ns, accidental pairs per bin
+DIPS = [
+    (0.03, 19.3, 0.2, 100.0), (0.03, 9.4, 0.2, 300.0), (0.15, 15.0, 2.0, 30.0), (0.3, 10.0, 3.0, 200.0),
+    (0.5, 25.0, 0.0, 60.0), (0.7, 20.0, 1.0, 400.0), (0.05, 8.0, 4.0, 1000.0), (0.25, 30.0, 0.5, 20.0),
+]  # fmt: skip
+# g0, t1, c, t2, accidental pairs per bin
+SHELVES = [(0.05, 8.0, 0.5, 60.0, 300.0), (0.2, 5.0, 1.0, 80.0, 200.0), (0.1, 10.0, 0.4, 100.0, 1000.0)]
+PERIOD_NS = 12.5
+# g0, lifetime over period, jitter in ns, pairs per side peak
+COMBS = [
+    (0.12, 0.16, 0.15, 400.0),
+    (0.3, 0.3, 0.2, 500.0),
+    (0.5, 0.4, 0.2, 3000.0),
+    (0.05, 0.1, 0.3, 100.0),
+    (0.8, 0.25, 0.3, 300.0),
+]
+# g0, side pairs per peak, signal share of each detector, relative error of the background
+GROUNDS = [
+    (0.0, 200.0, 0.9, 0.05),
+    (0.1, 1000.0, 0.8, 0.1),
+    (0.3, 50.0, 0.7, 0.05),
+    (0.6, 300.0, 0.95, 0.2),
+    (1.0, 500.0, 0.8, 0.1),
+]
+
+
+def _trial(setting: str, truth: float, found: Estimate) -> Trial:
+    return Trial(setting, truth, found.value, found.low, found.high)
+
+
+def _dip_pairs(
+    rng: np.random.Generator, g0: float, t1: float, jitter: float, level: float, c: float = 0.0, t2: float = 1.0
+):
+    edges = np.append(TAU_NS - BIN_NS / 2, TAU_NS[-1] + BIN_NS / 2)
+    curve = 1 - (1 - g0 + c) * mean_over_bins(edges, t1, jitter) + c * mean_over_bins(edges, t2, jitter)
+    return rng.poisson(level * curve), np.full(len(TAU_NS), level)
+
+
+def dips(which: str, truth: int):
+    """Draw dips and look at one number of the fit."""
+
+    def draw(rng: np.random.Generator, trials: int) -> Iterator[Trial]:
+        for at in range(trials):
+            one = DIPS[at % len(DIPS)]
+            fit = fit_dip(TAU_NS, *_dip_pairs(rng, *one), one[2])
+            yield _trial(
+                f"g0 {one[0]}, {one[1]} ns, jitter {one[2]} ns, {one[3]:g} a bin", one[truth], getattr(fit, which)
+            )
+
+    return draw
+
+
+def shelves(which: str, truth: int):
+    """Draw dips with a shelf."""
+
+    def draw(rng: np.random.Generator, trials: int) -> Iterator[Trial]:
+        for at in range(trials):
+            g0, t1, c, t2, level = one = SHELVES[at % len(SHELVES)]
+            fit = fit_dip(TAU_NS, *_dip_pairs(rng, g0, t1, 0.3, level, c, t2), 0.3, model="shelving")
+            yield _trial(f"c {c}, {t1} and {t2} ns, {level:g} a bin", one[truth], getattr(fit, which))
+
+    return draw
+
+
+def combs(which: str):
+    """Draw pulsed histograms pair by pair."""
+    width = PERIOD_NS / 32
+    tau = np.arange(-176, 177) * width
+    edges = np.append(tau - width / 2, tau[-1] + width / 2)
+
+    def draw(rng: np.random.Generator, trials: int) -> Iterator[Trial]:
+        for at in range(trials):
+            g0, share, jitter, area = COMBS[at % len(COMBS)]
+            lifetime = share * PERIOD_NS
+            pairs = np.zeros(len(tau), np.int64)
+            for k in range(-16, 17):
+                n = rng.poisson(area * (g0 if k == 0 else 1.0))
+                delays = rng.exponential(lifetime, n) - rng.exponential(lifetime, n) + jitter * rng.standard_normal(n)
+                pairs += np.histogram(k * PERIOD_NS + delays, edges)[0]
+            fit = fit_comb(tau, pairs, PERIOD_NS, jitter)
+            truth = g0 if which == "g0" else lifetime
+            yield _trial(f"g0 {g0}, lifetime {share} periods, {area:g} pairs a peak", truth, getattr(fit, which))
+
+    return draw
+
+
+def grounds(rng: np.random.Generator, trials: int) -> Iterator[Trial]:
+    """Draw pulsed pairs of signal and background, and a background that was measured with an error."""
+    lags = np.arange(-10, 11)
+    for at in range(trials):
+        g0, side, rho, relative = GROUNDS[at % len(GROUNDS)]
+        mean = np.full(21, side)
+        mean[10] = side * (1 + rho**2 * (g0 - 1))
+        found = pulsed_g2(lags, rng.poisson(mean))
+        background = (1 - rho) * 1000.0
+        measured = rng.normal(background, relative * background, 2)
+        share = signal_share((1000.0, 1000.0), tuple(measured), (relative * background,) * 2)
+        estimate = without_background(found.g2_0, found.low, found.high, share, found.reason)
+        yield _trial(f"g0 {g0}, {side:g} pairs a peak, signal {rho}, background +-{relative}", g0, estimate)
+
+
+TOLD = "20 to 1000 accidental pairs a bin, dips of 8 to 30 ns, jitter up to half of it"
+CASES = [
+    Case("g2(0) of a fitted cw dip", TOLD, dips("g0", 0)),
+    Case("antibunching time of a cw dip", TOLD, dips("t1_ns", 1)),
+    Case("bunching amplitude of a dip with a shelf", "200 to 1000 pairs a bin", shelves("c", 2)),
+    Case("bunching time of a dip with a shelf", "200 to 1000 pairs a bin", shelves("t2_ns", 3)),
+    Case("g2(0) of the fitted comb", "lifetimes of 0.1 to 0.4 periods, 100 to 3000 pairs a peak", combs("g0")),
+    Case("lifetime of the fitted comb", "lifetimes of 0.1 to 0.4 periods, 100 to 3000 pairs a peak", combs("tau_ns")),
+    Case("g2(0) without background", "pulsed, 50 to 1000 pairs a peak, background known to 5 to 20 %", grounds),
+]

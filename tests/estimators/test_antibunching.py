@@ -1,0 +1,80 @@
+"""Fits of cw g2: the truth comes back, the model is chosen, and what cannot be told is not."""
+
+import numpy as np
+import pytest
+
+from streamer.estimators.antibunching import fit_dip, jitter_of
+from streamer.estimators.two_sided import mean_over_bins
+
+TAU = np.arange(-500, 501) * 0.5
+EDGES = np.append(TAU - 0.25, TAU[-1] + 0.25)
+
+
+def histogram(seed, level, g0, t1, c=0.0, t2=1.0, sigma=0.3, shift=0.0):
+    x = EDGES - shift
+    curve = 1 - (1 - g0 + c) * mean_over_bins(x, t1, sigma) + c * mean_over_bins(x, t2, sigma)
+    return np.random.default_rng(seed).poisson(level * curve), np.full(len(TAU), float(level))
+
+
+def test_a_dip_comes_back():
+    dip = fit_dip(TAU, *histogram(1, 400, 0.05, 12.0), 0.3)
+    assert dip.model == "dip"
+    assert dip.g0.low < 0.05 < dip.g0.high
+    assert dip.t1_ns.low < 12 < dip.t1_ns.high
+    assert dip.t1_ns.error < 0.5
+    assert dip.verdict == "single"
+    assert dip.p_value > 1e-3
+    assert dip.curve[500] == pytest.approx(0.05, abs=0.05)
+    assert dip.c.value is None
+    assert dip.bic["dip"] == 0.0 < dip.bic["flat"]
+
+
+def test_a_shelf_is_seen_and_measured():
+    dip = fit_dip(TAU, *histogram(2, 2000, 0.1, 6.0, 0.5, 50.0), 0.3)
+    assert dip.model == "shelving"
+    assert dip.c.low < 0.5 < dip.c.high
+    assert dip.t2_ns.low < 50 < dip.t2_ns.high
+
+
+def test_a_centre_is_found():
+    dip = fit_dip(TAU, *histogram(3, 400, 0.05, 8.0, shift=21.3), 0.3, centre_ns=None)
+    assert dip.t0_ns.low < 21.3 < dip.t0_ns.high
+    assert dip.g0.low < 0.05 < dip.g0.high
+
+
+def test_a_model_of_bin_centres_would_be_biased_and_this_is_not():
+    # A dip as wide as a bin and its jitter: the central bin reads 0.4, the emitter is single.
+    dip = fit_dip(TAU, *histogram(4, 50_000, 0.05, 1.0, sigma=0.5), 0.5)
+    assert (dip.curve[500]) > 0.3
+    assert dip.g0.low < 0.05 < dip.g0.high
+    assert dip.verdict == "single"
+
+
+@pytest.mark.parametrize(
+    ("pairs", "why"),
+    [
+        (np.zeros(len(TAU), np.int64), "too few pairs: 0"),
+        (np.random.default_rng(5).poisson(50, len(TAU)), "no dip is seen"),
+    ],
+)
+def test_what_cannot_be_told(pairs, why):
+    dip = fit_dip(TAU, pairs, np.full(len(TAU), 50.0))
+    assert why in dip.reason
+    assert dip.g0.low is None
+    assert dip.t1_ns.value is None
+    assert dip.verdict == "undecided"
+
+
+def test_a_dip_far_below_jitter_has_only_an_area():
+    dip = fit_dip(TAU, *histogram(6, 100_000, 0.0, 0.2, sigma=4.0), 4.0)
+    assert "narrower" in dip.reason or dip.t1_ns.high > 0.5
+    assert dip.verdict != "not single"
+
+
+def test_a_dip_of_coherent_depth_is_not_single():
+    dip = fit_dip(TAU, *histogram(7, 3000, 0.8, 10.0), 0.3)
+    assert dip.verdict == "not single"
+
+
+def test_jitters_add_in_squares():
+    assert jitter_of(0.3, 0.4) == pytest.approx(0.5)

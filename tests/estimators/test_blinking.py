@@ -1,0 +1,81 @@
+"""Blinking as a whole: bleaching left out, false changes, fixed bins or not, and wider bins against plain sums."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from streamer.estimators.blinking import LEAST_BINS, SAFE_BINS, against_bin, blinking, false_changes, fixed_bins
+from streamer.estimators.dwells import join_dwells
+
+
+def dwells(state, tick_s=0.01):
+    at = np.arange(len(state) + 1)
+    return join_dwells(at[:-1], at[1:], np.asarray(state), tick_s)
+
+
+def exponential(rng, on, off, n):
+    """Bins of n on and off dwells by turns."""
+    lengths = 1 + np.stack([rng.exponential(on, n), rng.exponential(off, n)], axis=1).ravel().astype(int)
+    return np.repeat(np.arange(2 * n) % 2 == 0, lengths).astype(np.int64)
+
+
+def test_what_bleached_is_no_blinking():
+    rng = np.random.default_rng(1)
+    state = exponential(rng, 40, 20, 200)
+    alive = blinking(dwells(state), 0.01)
+    dead = blinking(dwells(np.concatenate([state, [1] * 5, [0] * len(state)])), 0.01)
+    assert dead.bleaching.seen
+    assert dead.bleaching.time_s == pytest.approx((len(state) + 5) * 0.01)
+    assert dead.telegraph.on_fraction.value == pytest.approx(alive.telegraph.on_fraction.value, abs=0.01)
+    assert not alive.bleaching.seen
+
+
+def test_frequent_short_dwells_move_the_shortest_that_is_used():
+    rng = np.random.default_rng(2)
+    state = exponential(rng, 40, 40, 400)
+    state[rng.choice(len(state), 300, replace=False)] ^= 1  # flicker of single bins
+    found = blinking(dwells(state), 0.01)
+    assert found.hidden
+    assert found.off.shortest_s == pytest.approx(SAFE_BINS * 0.01)
+
+
+def test_false_changes_are_those_of_shot_noise():
+    rng = np.random.default_rng(3)
+    counts = np.concatenate([rng.poisson(10.0, 200_000), rng.poisson(30.0, 100_000)])
+    on = counts >= 19
+    plain = np.count_nonzero(np.diff(on.astype(int)))
+    found = false_changes(np.array([1000.0, 3000.0]), np.array([2000.0, 1000.0]), 1900.0, 0.01)
+    assert found == pytest.approx(plain, rel=0.05)
+
+
+def test_bins_are_told_from_segments_of_any_length():
+    at = np.array([3, 10, 20, 30, 37])
+    assert fixed_bins(at[:-1], at[1:], 10)  # cut short at both ends
+    assert not fixed_bins(np.array([0, 10, 14]), np.array([10, 14, 24]), 10)
+    assert not fixed_bins(np.array([0]), np.array([30]), 10)
+    assert fixed_bins(np.array([0, 17]), np.array([4, 27]), 10)
+    assert fixed_bins(np.empty(0, np.int64), np.empty(0, np.int64), 10)
+
+
+def test_wider_bins_against_plain_sums():
+    rng = np.random.default_rng(4)
+    counts = rng.poisson(np.where(exponential(rng, 60, 40, 100), 50, 5))
+    at = 10 * np.arange(len(counts) + 1)
+    table = against_bin(at[:-1], at[1:], counts, 10, 0.001, 2500.0)
+    assert table["bin_s"] == pytest.approx(0.01 * 2.0 ** np.arange(len(table["bin_s"])))
+    for k, times in enumerate(2 ** np.arange(len(table["bin_s"]))):
+        n = len(counts) // times
+        assert n >= LEAST_BINS
+        on = counts[: n * times].reshape(n, times).sum(axis=1) >= 25 * times
+        assert table["on_fraction"][k] == pytest.approx(on.mean())
+        assert table["changes_per_s"][k] == pytest.approx(np.count_nonzero(np.diff(on)) / (n * times * 0.01))
+        assert table["on_dwells"][k] + table["off_dwells"][k] == max(0, np.count_nonzero(np.diff(on)) - 1)
+    assert set(table) >= {"off_exponent", "on_exponent_low", "on_fraction_high"}
+
+
+def test_wider_bins_do_not_reach_over_a_gap():
+    start = np.concatenate([10 * np.arange(101), 5000 + 10 * np.arange(100)])
+    table = against_bin(start, start + 10, np.arange(201) % 2 * 9, 10, 0.001, 100.0)
+    assert table["on_fraction"][0] == pytest.approx(100 / 201)
+    assert table["off_dwells"][0] == 98  # of 51 and 50 in the stretches, one is not begun and two are not ended
