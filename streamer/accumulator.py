@@ -27,7 +27,8 @@ class Block:
 
     Attributes:
         time, nanotime, channel: photons as in Chunk. Those before `offsets[0]` were counted before and belong to other
-            segments of the same unbroken stretch of time: they may be the earlier photon of a pair, nothing else.
+            segments of the same unbroken stretch of time: they may be the earlier photon of a pair, nothing else. Those
+            from `offsets[-1]` on are of a segment that is still open.
             `nanotime` is empty in T2.
         offsets: int64[n + 1], photons `offsets[s]:offsets[s + 1]` lie in segment s.
         start, stop: int64[n], ticks of each segment.
