@@ -98,10 +98,9 @@ def find_states(tables: Tables, layout: Layout, cut: Cut) -> tuple[tuple[float, 
         lines = lines[lines[:, 2] < scale.n]
         length = lines[:, 1] - lines[:, 0]
         joined = np.append(False, lines[1:, 0] == lines[:-1, 1])
-        grouping = group_segments(
-            lines[:, 3:].sum(axis=1), length.astype(np.float64) * layout.tick_s, cut.states, joined=joined
-        )
-        mixture = mixture_of(grouping, length, scale.edges, scale.ticks, scale.tick_s)
+        counts = lines[:, 3:].sum(axis=1)
+        grouping = group_segments(counts, length.astype(np.float64) * layout.tick_s, cut.states, joined=joined)
+        mixture = mixture_of(grouping, counts, length, joined, scale.edges, scale.ticks, scale.tick_s)
     return tuple(float(rate) for rate in mixture.thresholds_cps), mixture
 
 

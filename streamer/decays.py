@@ -123,12 +123,17 @@ def switched(decays: Decays, mixture: Mixture | None) -> Decays:
     """The states' lifetimes with what the segments that hold a switch may add to their errors.
 
     A share w of the segments is filed under a state in between; a photon of theirs is off by at most the difference of
-    the lifetimes, so no state's mean is off by much more than w times it.
+    the lifetimes, so no state's mean is off by much more than w times it. From change to change, w is the share of the
+    state's photons that a change found a little too early or late brings from its neighbour.
     """
     known = [one.value_ns for one in decays.lifetimes[1:] if one.value_ns is not None]
-    if mixture is None or len(known) < 2 or not mixture.switching:
+    if mixture is None or len(known) < 2:
         return decays
-    extra = mixture.switching * (max(known) - min(known))
+    states = decays.lifetimes[1:]
+    share = [mixture.switching] * len(states) if mixture.misfiled is None else mixture.misfiled.tolist()
+    if not any(share):
+        return decays
+    extras = [each * (max(known) - min(known)) for each in share]
     widened = [
         one
         if one.value_ns is None or one.error_ns is None
@@ -138,7 +143,7 @@ def switched(decays: Decays, mixture: Mixture | None) -> Decays:
             low_ns=None if one.low_ns is None else max(0.0, one.low_ns - 2 * extra),
             high_ns=None if one.high_ns is None else one.high_ns + 2 * extra,
         )
-        for one in decays.lifetimes[1:]
+        for one, extra in zip(states, extras, strict=True)
     ]
     return replace(decays, lifetimes=(decays.lifetimes[0], *widened))
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaincc
 
+from streamer.estimators.change_alarms import misfiled
 from streamer.estimators.grouping import Grouping
 from streamer.estimators.states import Mixture
 
@@ -13,7 +14,13 @@ PER_OCTAVE = 4  # classes of length that are expected together
 
 
 def mixture_of(
-    grouping: Grouping, lengths: NDArray[np.int64], edges: NDArray[np.int64], ticks: int, tick_s: float
+    grouping: Grouping,
+    counts: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    joined: NDArray[np.bool_],
+    edges: NDArray[np.int64],
+    ticks: int,
+    tick_s: float,
 ) -> Mixture:
     """The mixture that a grouping is.
 
@@ -22,7 +29,9 @@ def mixture_of(
 
     Args:
         grouping: of the segments.
+        counts: int64[n], photons of each segment.
         lengths: int64[n] of each segment in ticks, above 0.
+        joined: bool[n], the segment begins where the one before ends.
         edges: int64[n_levels + 1], counts per nominal segment at which the levels begin.
         ticks, tick_s: nominal length of a segment, and the tick in seconds.
     """
@@ -39,5 +48,21 @@ def mixture_of(
             expected += held[one] / ticks * np.diff(below, prepend=0.0, append=1.0)
     return Mixture(
         grouping.rates_cps, grouping.shares, grouping.thresholds_cps, 0.0, grouping.stray, grouping.bic, expected, None,
-        grouping.misfit, grouping.fits, grouping.reason,
+        grouping.misfit, grouping.fits, grouping.reason, _misfiled(grouping, counts, joined),
     )  # fmt: skip
+
+
+def _misfiled(grouping: Grouping, counts: NDArray[np.int64], joined: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Share of each state's photons that changes, not found to the photon, bring from neighbours; float64[states]."""
+    k, state, rates = len(grouping.rates_cps), grouping.state_of, grouping.rates_cps
+    wrong = np.zeros(k)
+    changes = np.zeros((k, k))
+    np.add.at(changes, (state[:-1][joined[1:]], state[1:][joined[1:]]), 1)
+    changes += changes.T
+    for dim in range(k):
+        for bright in range(dim + 1, k):
+            if changes[dim, bright] and rates[dim] > 0:
+                to_dim, to_bright = misfiled(float(max(rates[bright] / rates[dim], 1 + 1e-6)))
+                wrong[dim] += to_dim * changes[dim, bright]
+                wrong[bright] += to_bright * changes[dim, bright]
+    return np.asarray(np.minimum(wrong / np.maximum(np.bincount(state, counts, k), 1.0), 1.0))

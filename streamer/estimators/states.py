@@ -48,6 +48,7 @@ class Mixture:
         misfit: share of the segments that lie at other levels than the mixture says, beyond chance.
         fits: the mixture explains the trace: chance alone does as badly (P_REJECT), or the misfit is below MISFIT.
         reason: why it does not fit, or has fewer states than asked for or than BIC would have; else None.
+        misfiled: float64[n], share of each state's photons that may be another's; None: `switching` for all.
     """
 
     rates_cps: NDArray[np.float64]
@@ -61,6 +62,7 @@ class Mixture:
     misfit: float
     fits: bool
     reason: str | None
+    misfiled: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True)

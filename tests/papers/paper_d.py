@@ -86,7 +86,7 @@ def cross_section(scale: float) -> Iterator[Row]:
 def blinking(scale: float) -> Iterator[Row]:
     """On nearly all the time, dwells of power laws."""
     settings = Settings(studies=("blinking",), thresholds_cps=(ON_CPS,))
-    pipeline = run("simulate:cw", 1200 * scale, settings, seed=1)
+    pipeline = run("simulate:cw", 1200 * max(scale, 1.0), settings, seed=1)  # long dwells are rare
     values = pipeline.study()[0].values
     share = pipeline.info.truth["states"][1]["time_share"]
     told = "cw, threshold 3 sigma above background"
