@@ -1,4 +1,4 @@
-"""Grouped states: what is expected at each level is all the time there is, broadened by shot noise; misfiled photons."""
+"""Grouped states: what each level expects is all the time there is, broadened by shot noise; misfiled photons."""
 
 from __future__ import annotations
 
