@@ -31,7 +31,7 @@ from streamer.transport import Control, Hub
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 DEADLINE_S = 60.0
 LAG_S = 0.200
-SETTINGS = Settings(channels=(0, 1), pairs=((0, 1),), delays_ns={}, look_photons=0, results_per_s=20)
+SETTINGS = Settings(channels=(0, 1), pairs=((0, 1),), delays_ns={}, look_photons=0, results_per_s=20, studies=())
 INFO = {
     "T3": StreamInfo("T3", 1e-7, 6.4e-11, sync_rate_hz=1e7),
     "T2": StreamInfo("T2", 1e-12),
