@@ -27,16 +27,15 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from streamer.kernels import FLOAT, INT, INTS, TABLE1, TABLE2, TIMES, UINT, kernel
+from streamer.kernels import FLOAT, INT, INTS, TABLE1, TABLE2, TIMES, kernel
 
 MOST_PHOTONS = 1 << 20  # of a segment: it then ends as on the grid
-STEP, WAIT = 8, 40  # points that are bounded at once, and that may wait to go to the hulls
-THIN = 2  # times that points are thinned again before they do
+STEP = 8  # points that are bounded at once
 SLACK = 1e-6  # of the statistic: more than rounding does to a bound
 DONE, FULL_HULL, FULL_LIST = 0, 1, 2
 START, NEXT, FIRST, LOWER, UPPER, FOUND = range(6)  # places in the state
 FLOATS = types.Array(types.float64, 1, "C")
-HULL, HULLS = (types.Array(types.float64, n, "C") for n in (2, 3))
+HULLS = types.Array(types.float64, 3, "C")
 
 
 Kinds = NDArray[np.int64]
@@ -142,41 +141,6 @@ def _push(xs, ks, size, x, k, side):  # type: ignore[no-untyped-def]
     return size + 1
 
 
-@kernel(INT, FLOATS, FLOATS, INT, types.UniTuple(FLOAT, 3), FLOATS, FLOATS)
-def _thin(xs, ks, m, before, cx, ck):  # type: ignore[no-untyped-def]
-    """Those of m > 0 points that may be corners of a hull to `cx` and `ck`, which may be the same; how many they are.
-
-    A point on the wrong side of a line between two others is none: to be told of neighbours without a jump.
-
-    Args:
-        before: (x, k) of the point before them, and 1.0 for the lower hull or -1.0 for the upper one.
-    """
-    x, k, side = before
-    at, n, found = xs[0], ks[0], np.uint64(0)
-    for p in range(np.uint64(1), np.uint64(m)):
-        after, above = xs[p], ks[p]
-        turn = side * ((at - x) * (above - n) - (n - k) * (after - at))
-        cx[found], ck[found] = at, n
-        found += np.uint64(turn > 0.0)
-        x, k, at, n = at, n, after, above
-    cx[found], ck[found] = at, n
-    return np.int64(found) + 1
-
-
-@kernel(INT, FLOATS, FLOATS, INT, HULL, INT, FLOAT, FLOATS, FLOATS)
-def _add(xs, ks, m, hull, size, side, cx, ck):  # type: ignore[no-untyped-def]
-    """Add m points to a hull of `size` corners; how many there are now. `cx` and `ck` are room to work in."""
-    if m == 0:
-        return size
-    before = (hull[0, np.uint64(size - 1)], hull[1, np.uint64(size - 1)], side)
-    left = _thin(xs, ks, m, before, cx, ck)
-    for _ in range(THIN):
-        left = _thin(cx, ck, left, before, cx, ck)
-    for p in range(np.uint64(left)):
-        size = _push(hull[0], hull[1], size, cx[p], ck[p], side)
-    return size
-
-
 @kernel(INT, TIMES, INTS, FLOAT, TABLE1, HULLS, TABLE2)
 def _scan(time, span, threshold, state, hull, out):  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915
     """Go on from `state` through the photons; bounds and whether found to `out`, how many to state[FOUND].
@@ -185,8 +149,8 @@ def _scan(time, span, threshold, state, hull, out):  # type: ignore[no-untyped-d
     """
     stop, ended, longest, shift = span[0], span[1] != 0, span[2], span[3]
     lx, lk, ux, uk = hull[0, 0], hull[0, 1], hull[1, 0], hull[1, 1]
-    px, pk, cx, ck = np.empty(WAIT), np.empty(WAIT), np.empty(WAIT), np.empty(WAIT)
-    low, up, room = hull[0], hull[1], hull.shape[2] - WAIT - 1
+    px, pk = np.empty(STEP), np.empty(STEP)
+    room = hull.shape[2] - STEP - 1
     total = np.uint64(len(time))
     while state[FOUND] < len(out):
         start, first, lower, upper = state[START], state[FIRST], state[LOWER], state[UPPER]
@@ -200,20 +164,12 @@ def _scan(time, span, threshold, state, hull, out):  # type: ignore[no-untyped-d
         i = np.uint64(state[NEXT])
         x, n = ux[np.uint64(upper - 1)], uk[np.uint64(upper - 1)]
         most, change, k_change, end_of_scan = np.inf, -1.0, -1.0, 1.0
-        wait = np.uint64(0)  # points in px and pk that are not in the hulls yet
         while change < 0.0 and n < MOST_PHOTONS and i < total and time[i] < last:
-            if wait > WAIT - STEP:
-                lower = _add(px, pk, wait, low, lower, 1.0, cx, ck)
-                upper = _add(px, pk, wait, up, upper, -1.0, cx, ck)
-                wait = np.uint64(0)
             if max(lower, upper) > room:
-                lower = _add(px, pk, wait, low, lower, 1.0, cx, ck)
-                upper = _add(px, pk, wait, up, upper, -1.0, cx, ck)
                 state[NEXT], state[LOWER], state[UPPER] = i, lower, upper
                 return FULL_HULL
-            m, product, k, before = wait, 1.0, n, x
-            full = wait + np.uint64(STEP)
-            while m < full and k < MOST_PHOTONS and i < total and time[i] < last:
+            m, product, k, before = np.uint64(0), 1.0, n, x
+            while m < STEP and k < MOST_PHOTONS and i < total and time[i] < last:
                 tick = min(((time[i] >> shift) + 1) << shift, end)
                 i += np.uint64(1)
                 c = 1.0
@@ -236,17 +192,14 @@ def _scan(time, span, threshold, state, hull, out):  # type: ignore[no-untyped-d
             if n > 0.0 and 1e-250 < product < 1e250:
                 rate = n / x
                 rise = rate * (before - x) - (k - n) * (1.0 + math.log(rate)) - math.log(product)
-            if most + rise >= threshold - SLACK:
-                lower = _add(px, pk, wait, low, lower, 1.0, cx, ck)
-                upper = _add(px, pk, wait, up, upper, -1.0, cx, ck)
-                for p in range(wait, m):
-                    px[p - wait], pk[p - wait] = px[p], pk[p]
-                m, wait = m - wait, np.uint64(0)
-                if rise < threshold:
+                if most + rise >= threshold - SLACK:
                     most = _largest(hull, lower, upper, x, n, threshold)[0]
             if most + rise < threshold - SLACK:
                 most += rise
-                x, n, wait = before, k, m
+                for p in range(m):
+                    lower = _push(lx, lk, lower, px[p], pk[p], 1.0)
+                    upper = _push(ux, uk, upper, px[p], pk[p], -1.0)
+                x, n = before, k
             else:
                 for p in range(m):
                     x, n = px[p], pk[p]
@@ -257,8 +210,6 @@ def _scan(time, span, threshold, state, hull, out):  # type: ignore[no-untyped-d
                         end_of_scan = x
                         break
                     change = -1.0
-        lower = _add(px, pk, wait, low, lower, 1.0, cx, ck)
-        upper = _add(px, pk, wait, up, upper, -1.0, cx, ck)
         if change < 0.0 and n < MOST_PHOTONS:
             state[NEXT], state[LOWER], state[UPPER] = i, lower, upper
             if not (closing or ended):
