@@ -63,10 +63,10 @@ def write(folder: Path, results: Sequence[Result]) -> list[Path]:
 def draw(axes: Any, parts: Sequence[Result]) -> None:
     """Draw the parts of one figure into matplotlib axes."""
     values = parts[0].values
+    axes.set_xscale(values["x_scale"])  # before anything is drawn: a scale brings its own ticks
+    axes.set_yscale(values["y_scale"])
     for part in parts:
         {"points": _points, "curve": _curve, "histogram": _histogram}[part.values["role"]](axes, part)
-    axes.set_xscale(values["x_scale"])
-    axes.set_yscale(values["y_scale"])
     axes.set_xlabel(values["x_label"])
     axes.set_ylabel(values["y_label"])
     axes.set_title("\n".join([values["title"], *_lines(values["text"])]), fontsize=9, loc="left")

@@ -172,6 +172,8 @@ def _offer(tables: Tables, plan: Plan) -> DelayOffer | None:
     if not (plan.search_ns and layout.pairs):
         return None
     period_ns = layout.period * layout.fine_s * 1e9 if layout.pulsed else None
+    if layout.pulsed and 2 * layout.tau_width > layout.period:
+        return None  # such bins show no peaks
     tau = tables["coincidences"]["tau0"]
     return find_delay(layout.tau_ns(), tau.sum(axis=0), period_ns, max_delay_ns=plan.search_ns)
 

@@ -30,14 +30,24 @@ class Decays:
         counts: int64[rows, detectors, nanotime bins].
         t0_ns: raw channel -> nanotime of the excitation, None where it could not be found.
         lifetimes, one_over_e: one per row.
-        hidden_ns: raw channel -> how much of the laser period its nanotimes leave out; only where they do.
+        hidden: bool[detectors, nanotime bins], what the nanotimes leave out of the laser period.
+        blur_ns: raw channel -> standard deviation of the response, as the rising edge tells it; None where it does not.
+        bin_ns: width of a nanotime bin.
     """
 
     counts: NDArray[np.int64]
     t0_ns: dict[int, float | None]
     lifetimes: tuple[Lifetime, ...]
     one_over_e: tuple[OneOverE, ...]
-    hidden_ns: dict[int, float] = field(default_factory=dict)
+    hidden: NDArray[np.bool_]
+    blur_ns: dict[int, float | None] = field(default_factory=dict)
+    bin_ns: float = 0.0
+
+    @property
+    def hidden_ns(self) -> dict[int, float]:
+        """Raw channel -> how much of the laser period its nanotimes leave out; only where they do."""
+        missing = self.hidden.sum(axis=1) * self.bin_ns
+        return {c: float(one) for c, one in zip(self.t0_ns, missing, strict=True) if one > 0}
 
 
 def find_lifetimes(counts: NDArray[np.int64], plan: Plan) -> Decays:
@@ -48,7 +58,8 @@ def find_lifetimes(counts: NDArray[np.int64], plan: Plan) -> Decays:
     if not layout.wraps:
         nothing = Lifetime(None, None, None, None, (), 0.0, 0, NO_PERIOD)
         n = len(counts)
-        return Decays(counts, dict.fromkeys(layout.detectors), (nothing,) * n, (OneOverE(None, None, None),) * n)
+        silent = (OneOverE(None, None, None),) * n
+        return Decays(counts, dict.fromkeys(layout.detectors), (nothing,) * n, silent, np.zeros(counts.shape[1:], bool))
     inside = math.ceil(layout.period / (1 << layout.nanotime_shift))  # bins of one period
     hidden = np.zeros(counts.shape[1:], bool)
     for detector, each in enumerate(counts[0]):
@@ -92,8 +103,8 @@ def find_lifetimes(counts: NDArray[np.int64], plan: Plan) -> Decays:
         else:
             one_over_es.append(one_over_e(row, bin_ns, period_ns, zero, background, sigma))
     t0 = {channel: place.t0_ns for channel, place in zip(layout.detectors, places, strict=True)}
-    missing = {c: float(gap.sum() * bin_ns) for c, gap in zip(layout.detectors, hidden, strict=True) if gap.any()}
-    return Decays(counts, t0, tuple(lifetimes), tuple(one_over_es), missing)
+    blurs = {channel: place.sigma_ns for channel, place in zip(layout.detectors, places, strict=True)}
+    return Decays(counts, t0, tuple(lifetimes), tuple(one_over_es), hidden, blurs, bin_ns)
 
 
 def _seen_ns(hidden: NDArray[np.bool_], t0_ns: float, bin_ns: float) -> float:

@@ -185,10 +185,12 @@ class Group:
 
         Photons before index `first` were counted before. A level is that of the analysed detectors' photons.
         """
-        known = (kinds != BORDER) | (np.append(self.open_kind, kinds[:-1]) != BORDER)
         offsets = first + np.searchsorted(photons.time[first:], bounds)
         offsets = np.concatenate(([first], offsets)).astype(np.int64)
         start = np.concatenate(([self.open_start], bounds[:-1])).astype(np.int64)
+        # The accidental pairs of a segment are known to fall with the lag only where it is longer than every lag.
+        changed = (kinds != BORDER) | (np.append(self.open_kind, kinds[:-1]) != BORDER)
+        known = changed & (bounds - start > self.layout.window)
         block = self._block(photons, offsets, start, bounds, known)
         for accumulator in self.accumulators:
             accumulator.count(block)

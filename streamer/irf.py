@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import closing
 
 import numpy as np
 
@@ -29,10 +30,9 @@ def read_response(settings: Settings) -> Response | None:
 
 def _counted(source: Source, settings: Settings) -> Response:
     """Photons of a recording by channel and nanotime, in bins as a run's."""
-    info, remedy = (
-        with_period(source.info, settings.period_ns),
-        "give a recording of scattered light, or leave `irf` out",
-    )
+    info, remedy = with_period(source.info, settings.period_ns), "give a recording of scattered light, or no `irf`"
+    if "nanotimes" in info.doubts:
+        raise InputError(f"{settings.irf}: {info.doubts['nanotimes']}; {remedy}")
     if info.mode != "T3" or not info.pulse_known:
         what = "no nanotimes (it is T2)" if info.mode != "T3" else "no known laser period"
         raise InputError(f"{settings.irf}: it has {what}; {remedy}")
@@ -41,10 +41,11 @@ def _counted(source: Source, settings: Settings) -> Response:
     shift = max(0, math.ceil(math.log2((info.period + 1) / NANOTIME_BINS)))
     n = (math.ceil(info.period) >> shift) + 2
     counts = np.zeros((256, n), np.int64)
-    for chunk in source.chunks():
-        for channel in np.unique(chunk.channel):
-            own = np.minimum(chunk.nanotime[chunk.channel == channel] >> shift, n - 1)
-            counts[channel] += np.bincount(own, minlength=n)
+    with closing(source.chunks()) as chunks:  # type: ignore[type-var]
+        for chunk in chunks:
+            for channel in np.unique(chunk.channel):
+                own = np.minimum(chunk.nanotime[chunk.channel == channel] >> shift, n - 1)
+                counts[channel] += np.bincount(own, minlength=n)
     photons = counts.sum(axis=1)
     if photons.max() < LEAST_PHOTONS:
         raise InputError(

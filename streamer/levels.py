@@ -63,7 +63,7 @@ class LevelScale:
         """Level of each segment from its photon count and its length in ticks; int16, both int64[n].
 
         A segment of another than the nominal length is scaled to it. One shorter than half of it has no level worth the
-        name: it goes to the row `mixed` (number `n`), unless it is `known` (bool[n]) to differ from a neighbour.
+        name: it goes to the row `mixed` (number `n`), unless it is `known` (bool[n]), differing from a neighbour.
         """
         full = lengths == self.ticks
         if full.all():

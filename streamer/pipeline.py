@@ -23,7 +23,7 @@ from streamer.layout import with_period
 from streamer.plan import make_plan
 from streamer.publish import as_results, unplaced
 from streamer.result import Result
-from streamer.studies import chosen, found
+from streamer.studies import chosen, names
 from streamer.studies import run as run_studies
 from streamer.study import WANTED, View
 from streamer.summary import g2_values, state_values
@@ -203,8 +203,8 @@ class Pipeline:
             if name in self.tables
         }
         return View(
-            self.answers(), self.plan, self.settings, tables["sequence"]["segments"], tables, self.began or 0,
-            self.counted_s, self.cut.to_dict(), self.end is not None, self.response,
+            self.answers(), self.plan, self.settings, tables, self.began or 0, self.counted_s,
+            self.cut.to_dict(), self.end is not None, self.response,
         )  # fmt: skip
 
     def study(self) -> list[Result]:
@@ -268,7 +268,7 @@ class Pipeline:
             "thresholds_cps": list(answers.thresholds_cps) if timed else None,
             "g2": g2,
             "states": states,
-            "studies": {one.name: one.values for one in studied if one.name in found()},
+            "studies": {one.name: one.values for one in studied if one.name in names()},
             "truth": info.truth or None,
             "doubts": dict(answers.doubts),
             "warnings": [*self.warnings, *g2_warnings, *state_warnings, *gates],

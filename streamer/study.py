@@ -2,7 +2,7 @@
 
 A study is one file in `streamer/studies/`: a function from a View to Results, and the lines that a person reads.
 
-    NAME = "mine"                    # of the study, and of its first Result
+    NAME = "mine"                    # of the file, and of the first Result
     NEEDS = ("nanotimes",)           # doubts (see StreamInfo) that make it pointless: "times", "nanotimes", "pairs"
 
     def study(view: View) -> list[Result]: ...       # [] where there is nothing to be asked (no pairs, no nanotime)
@@ -35,8 +35,6 @@ class View:
         answers: of the present cut; what is in doubt is withheld already.
         plan: how it was counted.
         settings: of the run.
-        segments: int64[n, 3 + detectors], as in `streamer.accumulators.sequence`: start, stop, level, photons of each
-            analysed detector, in time order.
         tables: accumulator name -> table name -> int64 array, of the accumulators that studies ask for (WANTED).
         origin: tick from which stream time counts.
         stream_s: stream time up to which everything is in the tables.
@@ -48,13 +46,17 @@ class View:
     answers: Answers
     plan: Plan
     settings: Settings
-    segments: NDArray[np.int64]
     tables: Mapping[str, Mapping[str, NDArray[np.int64]]]
     origin: int = 0
     stream_s: float = 0.0
     cut: Mapping[str, Any] = field(default_factory=dict)
     ended: bool = True
     response: Response | None = None
+
+    @property
+    def segments(self) -> NDArray[np.int64]:
+        """int64[n, 3 + detectors], in time order: start, stop, level, photons of each analysed detector."""
+        return self.tables["sequence"]["segments"]
 
     @property
     def rows(self) -> tuple[str, ...]:

@@ -62,7 +62,9 @@ class Worker:
             return run_id, future.result()
         except BrokenExecutor:
             self._lost()
-            return None
+        except Exception:  # a view that does not travel, say: the run goes on without studies
+            log.exception("the studies failed")
+        return None
 
     def _lost(self) -> None:
         """The process was killed (by a system short of memory, say): the next question starts another."""

@@ -2,6 +2,8 @@
 
 import pytest
 
+from streamer.config import Settings
+from streamer.pipeline import Pipeline
 from streamer.registry import open_source
 
 
@@ -15,3 +17,14 @@ def dot():
     source = open_source("simulate:", options)
     chunks = list(source.chunks())
     return source.info, chunks, source.end()
+
+
+@pytest.fixture
+def counted_dot(dot):
+    """A pipeline that has counted it, by the default settings."""
+    info, chunks, end = dot
+    pipeline = Pipeline(info, Settings())
+    for chunk in chunks:
+        pipeline.feed(chunk)
+    pipeline.finish(end)
+    return pipeline

@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,12 +15,13 @@ from streamer.errors import InputError
 from streamer.estimators.estimate import Estimate, unknown
 from streamer.registry import open_source
 from streamer.series import load_table, run_series
-from streamer.series.counted import slow_error
+from streamer.series.counted import Counted, slow_error
 from streamer.series.files import write_files
 from streamer.series.fits import scaled
-from streamer.series.quantity import find, unit_of
+from streamer.series.quantity import find
 from streamer.series.reading import table_from
 from streamer.series.show import print_series
+from streamer.series.units import per_cm2, unit_of
 from streamer.series.wording import told, with_error
 
 ROOT = Path(__file__).parents[1]
@@ -325,12 +325,60 @@ def test_a_fit_without_its_constant_is_one_line(tmp_path):
         of = "rate_cps"
         wavelength_nm = 445
     """
+    # All of it is known before a recording is counted.
     with pytest.raises(InputError, match=r"fit\.0\.lifetime_ns: must be given"):
-        run_series(load_table(table(tmp_path, text)))
+        load_table(table(tmp_path, text))
     with pytest.raises(InputError, match=r"fit\.0\.wavelength_nm: .*got 'V'"):
-        run_series(load_table(table(tmp_path, text + "lifetime_ns = 20\n")))
+        load_table(table(tmp_path, text + "lifetime_ns = 20\n"))
+    named = text.replace("rate_cps", "studies.none.value").replace("wavelength_nm = 445", "")
     with pytest.raises(InputError, match="studies: must be out of"):
-        run_series(load_table(table(tmp_path, text.replace("rate_cps", "studies.none.value"))))
+        run_series(load_table(table(tmp_path, named)))
+
+
+SCAN = """
+    [scan]
+    variable = "power"
+    unit = "uW"
+    [[run]]
+    file = "simulate:steady"
+    name = "a"
+    power = 1
+    [[run]]
+    file = "simulate:steady"
+    name = "b"
+    power = 2
+"""
+
+
+@pytest.mark.parametrize(
+    ("fit", "why"),
+    [
+        ('kind = "arrhenius"\nof = "lifetime_ns"', "arrhenius is of a quantity in 1/us"),
+        ('kind = "pump_rate"\nof = "g2_0"', "pump_rate is of a quantity in ns"),
+        ('kind = "emission"\nof = "lifetime_ns"', "emission is of a quantity in counts/s"),
+        ('kind = "linear"\nof = "rate"', "must be out of rate_cps"),
+        ('kind = "saturation"\nof = "rate_cps"\nfixed = {I_s = 1}\nknown = {I_s = [1, 0.1]}', "both fixed and known"),
+    ],
+)
+def test_a_fit_that_cannot_be_is_refused_before_anything_is_counted(tmp_path, fit, why):
+    with pytest.raises(InputError, match=why):
+        load_table(table(tmp_path, f"{SCAN}\n[[fit]]\n{fit}\n"))
+
+
+def test_a_hom_fit_is_no_source_of_a_parameter(tmp_path):
+    hom = '[[fit]]\nkind = "hom"\nname = "hom"\nparallel = "a"\nperpendicular = "b"\n'
+    asks = '[[fit]]\nkind = "g2_power"\nof = "g2_0"\nknown = {nbar_per_x = "hom"}\n'
+    with pytest.raises(InputError, match="must be a fit above"):
+        load_table(table(tmp_path, f"{SCAN}\n{hom}\n{asks}"))
+
+
+@pytest.mark.parametrize(
+    ("unit", "spot", "per"),
+    [("W/cm2", None, 1.0), ("kW/cm2", None, 1e3), ("mW/cm2", None, 1e-3), ("MW/cm2", None, 1e6), ("uW", 2.0, 1e-6 / 2e-8),
+     ("uW", None, 0.0), ("V", 2.0, 0.0), ("W/m2", None, 0.0)],
+)  # fmt: skip
+def test_units_of_intensity(unit, spot, per):
+    assert per_cm2(unit, spot) == pytest.approx(per)
 
 
 # ---- quantities
@@ -343,7 +391,7 @@ def test_quantities_by_path():
         "late": {"reason": "too few photons"},
     }
     rows = {"all": {"rate_cps": None}, "dark": {}, "bright": {"g2_0": 0.1, "g2_low": 0.05, "g2_high": 0.2}}
-    fake = SimpleNamespace(refused=None, rows=rows, summary=summary)
+    fake = Counted(None, summary, rows, None)
     assert find(fake, "studies.fit.rows.{state}.t1", "brightest") == Estimate(20.0, 1.0, 18.0, 22.0)
     assert find(fake, "states.bright.lifetime_ns") == Estimate(9.0, 0.1)
     assert find(fake, "states.0.lifetime_ns").value == 9.0
@@ -351,6 +399,8 @@ def test_quantities_by_path():
     assert "not found, there is bright" in find(fake, "studies.fit.rows.grey.t1").reason
     assert find(fake, "late.value").reason == "too few photons"
     assert "is no number" in find(fake, "studies.fit").reason
+    assert find(Counted(None, {}, {"all": {"g2_0": 0.4, "g2_reason": "peaks overlap"}}, None), "g2_0").value is None
+    assert "is no number" in find(Counted(None, {}, {"all": {"photons": [1, 2]}}, None), "photons").reason
     assert "no state 'red'" in find(fake, "g2_0", "red").reason
     assert "no quantity 'colour'" in find(fake, "colour", "bright").reason
     assert find(fake, "rate_cps").value is None
@@ -378,19 +428,46 @@ def test_a_quotient_turns_its_interval_round():
     assert scaled(Estimate(None, None, 300.0, None, "not reached"), 2.0, inverse=True).high == pytest.approx(2 / 300)
 
 
-def test_a_rate_that_wanders_is_known_no_better_than_it_wanders():
-    class Layout:
-        tick_s = 1e-6
+class Ticks:
+    tick_s = 1e-6
 
-    rng = np.random.default_rng(1)
-    starts = np.arange(2000) * 10_000
+
+def telegraph(rng, dwell_s, seconds, bin_s=None):
+    """Segments of an emitter of 20 and 100 kcps: bins, or where bin_s is None from change to change."""
+    ends = np.cumsum(rng.exponential(dwell_s, int(4 * seconds / dwell_s) + 20))
+    ends = np.append(ends[ends < seconds], seconds)
+    lengths, bright = np.diff(ends, prepend=0.0), np.arange(len(ends)) % 2 == int(rng.integers(2))
+    if bin_s is None:
+        counts, stops = rng.poisson(lengths * np.where(bright, 100e3, 20e3)), ends
+    else:
+        stops = np.arange(1, round(seconds / bin_s) + 1) * bin_s
+        light = np.append(0.0, np.cumsum(lengths * np.where(bright, 100e3, 20e3)))
+        counts = rng.poisson(np.diff(np.interp(stops, np.append(0.0, ends), light), prepend=0.0))
+    ticks = np.rint(stops * 1e6).astype(np.int64)
+    return np.stack([np.append(0, ticks[:-1]), ticks, np.zeros_like(ticks), counts], axis=1)
+
+
+def test_a_steady_rate_is_known_as_well_as_its_photons_are():
+    rng, starts = np.random.default_rng(1), np.arange(2000) * 10_000
     steady = np.stack([starts, starts + 10_000, np.zeros(2000), rng.poisson(100, 2000)], axis=1).astype(np.int64)
-    assert slow_error(steady, Layout) is None
-    wander = np.repeat(rng.normal(100, 20, 20), 100)
-    slow = steady.copy()
-    slow[:, 3] = rng.poisson(wander)
-    assert slow_error(slow, Layout) == pytest.approx(100 * 20 / np.sqrt(20), rel=0.4)
-    assert slow_error(steady[:40], Layout) is None
+    assert slow_error(steady, Ticks) is None
+    assert slow_error(steady[:40], Ticks) is None
+    assert slow_error(steady[:0], Ticks) is None
+
+
+@pytest.mark.parametrize("bin_s", [0.01, None])
+@pytest.mark.parametrize("dwell_s", [0.1, 0.5, 1.0])
+def test_a_rate_that_blinks_is_known_no_better_than_it_blinks(dwell_s, bin_s):
+    rng, held, errors, rates = np.random.default_rng(2), 0, [], []
+    for _ in range(200):
+        lines = telegraph(rng, dwell_s, 20.0, bin_s)
+        rate, error = lines[:, 3].sum() / 20.0, slow_error(lines, Ticks)
+        assert error is not None
+        held += abs(rate - 60e3) < 1.96 * error
+        errors.append(error)
+        rates.append(rate)
+    assert held >= 0.88 * 200  # by chance below in 1 of 1000 of 95 % intervals
+    assert 0.8 < np.median(errors) / np.std(rates) < 1.5
 
 
 # ---- the command

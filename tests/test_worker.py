@@ -4,8 +4,6 @@ import time
 
 import pytest
 
-from streamer.config import Settings
-from streamer.pipeline import Pipeline
 from streamer.worker import Worker
 
 DEADLINE_S = 60.0
@@ -20,29 +18,19 @@ def taken(worker):
 
 
 @pytest.fixture
-def pipeline(dot):
-    info, chunks, end = dot
-    pipeline = Pipeline(info, Settings())
-    for chunk in chunks:
-        pipeline.feed(chunk)
-    pipeline.finish(end)
-    return pipeline
-
-
-@pytest.fixture
 def worker():
     worker = Worker()
     yield worker
     worker.close()
 
 
-def test_the_same_results_as_here(worker, pipeline):
+def test_the_same_results_as_here(worker, counted_dot):
     assert worker.free
     assert worker.take() is None
-    worker.ask("run 1", pipeline.view())
+    worker.ask("run 1", counted_dot.view())
     assert not worker.free
     run, results = taken(worker)
-    here = pipeline.study()
+    here = counted_dot.study()
     assert run == "run 1"
     assert [one.name for one in results] == [one.name for one in here]
     for one, other in zip(results, here, strict=True):
@@ -53,11 +41,11 @@ def test_the_same_results_as_here(worker, pipeline):
     assert not worker.free  # it pays for the time that it took
 
 
-def test_a_lost_process_is_replaced(worker, pipeline):
-    worker.ask("run 1", pipeline.view())
+def test_a_lost_process_is_replaced(worker, counted_dot):
+    worker.ask("run 1", counted_dot.view())
     next(iter(worker._pool._processes.values())).kill()
     assert taken(worker) is None
-    worker.ask("run 2", pipeline.view())
+    worker.ask("run 2", counted_dot.view())
     run, results = taken(worker)
     assert run == "run 2"
     assert results

@@ -1,15 +1,14 @@
 """Fits of g2(tau) under cw light: dip, and dip with shelving, bin-averaged, jitter folded in, Poisson likelihood.
 
-    g2(t) = 1 - (1 - g0 + c) exp(-|t - t0|/t1) + c exp(-|t - t0|/t2)
+    g2(t) = 1 - (1 - g0 + c) exp(-|t|/t1) + c exp(-|t|/t2)
 
-so that g2(t0) = g0 whatever the bunching c of a dark level is; t1 = 1/(gamma + w_p) for a two-level emitter (Kurtsiefer
+so that g2(0) = g0 whatever the bunching c of a dark level is; t1 = 1/(gamma + w_p) for a two-level emitter (Kurtsiefer
 et al., Phys. Rev. Lett. 85, 290, 2000, for the shelf). A bin counts pairs over its whole width, and the detectors'
 jitter blurs what it counts: both are in the model, for a model of bin centres reads a dip too high.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -42,7 +41,6 @@ class Dip:
         t1_ns: antibunching time.
         c, t2_ns: bunching amplitude and its time; unknown unless "shelving".
         plateau: g2 far from zero, over the accidental pairs expected.
-        t0_ns: where the centre lies.
         verdict: "single", "not single" or "undecided", by the interval of g0.
         p_value: of the deviance; None where too few pairs tell none.
         bic: model -> BIC, relative to the best.
@@ -56,7 +54,6 @@ class Dip:
     c: Estimate
     t2_ns: Estimate
     plateau: Estimate
-    t0_ns: Estimate
     verdict: str
     p_value: float | None
     bic: dict[str, float]
@@ -69,8 +66,6 @@ def fit_dip(
     pairs: NDArray[np.int64],
     expected: Floats,
     sigma_ns: float = 0.0,
-    *,
-    centre_ns: float | None = 0.0,
     model: str = "auto",
 ) -> Dip:
     """Fit g2(tau) to the pairs per bin.
@@ -80,28 +75,25 @@ def fit_dip(
         pairs: int64[n].
         expected: float64[n], accidental pairs per bin (`cw_g2`); the plateau multiplies them.
         sigma_ns: standard deviation of the difference of two detectors' jitters.
-        centre_ns: where the dip lies; None to find it within a quarter of the window.
         model: "flat", "dip", "shelving", or "auto".
     """
     nothing = np.full(len(tau_ns), np.nan)
     total = int(np.sum(pairs))
     if total < LEAST_PAIRS or not np.all(np.asarray(expected) > 0):
-        return _none(f"too few pairs: {total} in the window, {LEAST_PAIRS} needed", nothing)
+        few = f"too few pairs: {total} in the window, {LEAST_PAIRS} needed"
+        empty = "no accidental pairs are expected in part of the window; shorten tau_window_ns"
+        return _none(few if total < LEAST_PAIRS else empty, nothing)
     data = _Pooled(np.asarray(tau_ns, float), np.asarray(pairs, float), np.asarray(expected, float), sigma_ns)
-    fits = {"flat": data.fit("flat", None)}
+    fits = {"flat": data.fit("flat")}
     if model != "flat":
-        fits["dip"] = data.fit("dip", centre_ns)
+        fits["dip"] = data.fit("dip")
     if model in ("auto", "shelving"):
-        fits["shelving"] = data.fit("shelving", centre_ns, fits["dip"])
+        fits["shelving"] = data.fit("shelving", fits["dip"])
     bic = {name: one.bic(total) for name, one in fits.items() if one.converged}
-    # A dip must be sure; BIC chooses between it and the dip with a shelf.
-    gain = fits["flat"].deviance - fits["dip"].deviance if "dip" in bic else 0.0
-    if model == "auto":
-        seen = gain > chi2.isf(SURE, 2 + (centre_ns is None))
-        best = min((name for name in bic if name != "flat"), key=bic.__getitem__) if seen else "flat"
-        gain = fits["flat"].deviance - fits[best].deviance
-    else:
-        best = model
+    best = model
+    if model == "auto":  # a dip must be sure; BIC chooses between it and the dip with a shelf
+        sure = fits["flat"].deviance - fits["dip"].deviance > chi2.isf(SURE, 2)
+        best = min((name for name in bic if name != "flat"), key=bic.__getitem__, default="dip") if sure else "flat"
     relative = {name: value - bic.get(best, value) for name, value in bic.items()}
     if best not in bic:
         return _none("the fit did not converge", nothing)
@@ -113,7 +105,7 @@ def fit_dip(
         none = unknown("no dip is seen: the curve is flat within its noise")
         zero = Estimate(plateau.value, plateau.error, None, None, none.reason)
         return Dip(
-            "flat", zero, none, none, none, plateau, none, UNDECIDED, p_value, relative, curve, none.reason
+            "flat", zero, none, none, none, plateau, UNDECIDED, p_value, relative, curve, none.reason
         )  # fmt: skip
     narrow = NARROWEST * max(data.bin_ns, sigma_ns)
     if found["t1"] < narrow or found.at_bound("t1"):
@@ -123,13 +115,14 @@ def fit_dip(
             else "the dip is wider than the window can show; widen tau_window_ns"
         )
         none = unknown(why)
-        return Dip(best, none, none, none, none, plateau, none, UNDECIDED, p_value, relative, curve, why)
+        return Dip(best, none, none, none, none, plateau, UNDECIDED, p_value, relative, curve, why)
     off = dict(zip(found.names, data.bias(found), strict=True))
     g0, t1 = _less(found, "g0", off), _less(found, "t1", off)
     c, t2 = (_less(found, name, off) if best == "shelving" else unknown("no bunching is seen") for name in ("c", "t2"))
-    t0 = found.estimate("t0") if centre_ns is None else Estimate(centre_ns, 0.0, centre_ns, centre_ns)
+    if best == "shelving" and (t2.high is None or t2.low is None):
+        c = t2 = plateau = unknown("bunching lasts longer than the window can show; widen tau_window_ns")
     said = verdict(g0.low, g0.high) if g0.low is not None and g0.high is not None else UNDECIDED
-    return Dip(best, g0, t1, c, t2, plateau, t0, said, p_value, relative, curve, None)
+    return Dip(best, g0, t1, c, t2, plateau, said, p_value, relative, curve, None)
 
 
 def _less(found: Maximum, name: str, off: dict[str, float]) -> Estimate:
@@ -164,15 +157,14 @@ class _Pooled:
     def shape(self, names: tuple[str, ...], values: Floats, edges: Floats) -> Floats:
         """g2 averaged over the bins of these edges."""
         at = dict(zip(names, values, strict=True))
-        shift = edges - at.get("t0", 0.0)
         g2 = np.ones(len(edges) - 1)
         if "t1" in at:
-            g2 -= (1.0 - at["g0"] + at.get("c", 0.0)) * mean_over_bins(shift, at["t1"], self.sigma)
+            g2 -= (1.0 - at["g0"] + at.get("c", 0.0)) * mean_over_bins(edges, at["t1"], self.sigma)
         if "c" in at:
-            g2 += at["c"] * mean_over_bins(shift, at["t2"], self.sigma)
+            g2 += at["c"] * mean_over_bins(edges, at["t2"], self.sigma)
         return np.asarray(at["plateau"] * g2)
 
-    def fit(self, model: str, centre_ns: float | None, simpler: Maximum | None = None) -> Maximum:
+    def fit(self, model: str, simpler: Maximum | None = None) -> Maximum:
         """The maximum of one model; `simpler` is that of the dip alone."""
         level = float(self.counts.sum() / self.expected.sum())
         start: dict[str, float] = {"plateau": level}
@@ -186,22 +178,14 @@ class _Pooled:
             if model == "shelving":
                 start |= {"c": 0.2, "t2": min(8 * start["t1"], 0.8 * self.half)}
                 limits |= {"c": (0.0, None), "t2": (lowest, self.half)}
-            start["t0"] = centre_ns if centre_ns is not None else self._centre()
-            limits["t0"] = (-self.half / 2, self.half / 2)
-        fixed = ("t0",) if model != "flat" and centre_ns is not None else ()
         names = tuple(start)
         return maximise(
-            lambda values: self.expected * self.shape(names, values, self.edges), self.counts, start, limits, fixed
-        )
+            lambda values: self.expected * self.shape(names, values, self.edges), self.counts, start, limits,
+            search=("t1", "t2"),
+        )  # fmt: skip
 
     def _middles(self) -> Floats:
         return (self.edges[1:] + self.edges[:-1]) / 2
-
-    def _centre(self) -> float:
-        """Where a moving mean of the ratio is lowest."""
-        ratio = np.convolve(self.counts / self.expected, np.ones(3) / 3, mode="same")
-        inside = np.abs(self._middles()) < self.half / 2
-        return float(self._middles()[inside][np.argmin(ratio[inside])])
 
     def _width(self, level: float) -> float:
         """First guess of the dip's time: its missing area over its depth."""
@@ -242,9 +226,4 @@ class _Pooled:
 
 def _none(reason: str, curve: Floats) -> Dip:
     none = unknown(reason)
-    return Dip("flat", none, none, none, none, none, none, UNDECIDED, None, {}, curve, reason)
-
-
-def jitter_of(a_ns: float, b_ns: float) -> float:
-    """Standard deviation of the difference of two detectors' delays."""
-    return math.hypot(a_ns, b_ns)
+    return Dip("flat", none, none, none, none, none, UNDECIDED, None, {}, curve, reason)

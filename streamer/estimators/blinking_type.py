@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2, norm
 
-from streamer.estimators.estimate import Estimate, unknown
+from streamer.estimators.estimate import Z95, Estimate, unknown
 from streamer.estimators.segment_lifetimes import MeanArrival
 
 Floats = NDArray[np.float64]
@@ -25,7 +25,6 @@ KNOWN = 0.025  # standard error of the logarithm of a typical lifetime: a group 
 LEAST_SEGMENTS = 100
 ZONE = 0.25  # a slope nearer than this to 1 or 0 is that type's
 CHANCE = 0.01  # of points that scatter so much more than their errors say
-CERTAIN = 1.959964  # standard errors of a 95 % interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +104,7 @@ def blinking_type(
     covariance = np.array([point[2] for point in points])
     slope, error = _line(x, y, covariance, owners, None)
     p_a, p_b = (_p(_line(x, y, covariance, owners, assumed), assumed) for assumed in (1.0, 0.0))
-    low, high = slope - CERTAIN * error, slope + CERTAIN * error
+    low, high = slope - Z95 * error, slope + Z95 * error
     return BlinkingType(Estimate(slope, error, low, high), p_a, p_b, _verdict(low, high), len(points))
 
 

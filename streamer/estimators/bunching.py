@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-UNDECIDED = "undecided"
+from streamer.estimators.intervals import UNDECIDED
+
 THERMAL = 2.0  # g2(0) of one thermal mode; more is correlated emission (superradiance, cascades)
 
 

@@ -25,7 +25,8 @@ LEAST_PAIRS = 200
 MOST = 1.5  # periods: of a longer lifetime the comb is nearly flat
 OWN_CENTRE = 50  # pairs about zero, below which the centre has no shape of its own
 FLAT = 1e-3  # chance of a flat histogram looking so much like a comb
-BEST_BINS = 24  # per period: finer ones are joined
+BEST_BINS, FEWEST_BINS = 24, 8  # per period: finer ones are joined, wider ones show no peak's shape
+NARROWEST = 0.3  # of a bin: a peak's lifetime below it is one that its bins do not show
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,9 +54,7 @@ class CombFit:
     reason: str | None
 
 
-def fit_comb(
-    tau_ns: Floats, pairs: NDArray[np.int64], period_ns: float, sigma_ns: float = 0.0, fall: float = 0.0
-) -> CombFit:
+def fit_comb(tau_ns: Floats, pairs: NDArray[np.int64], period_ns: float, sigma_ns: float = 0.0) -> CombFit:
     """Fit peaks of equal area but for the centre to the pairs per bin.
 
     Args:
@@ -63,21 +62,25 @@ def fit_comb(
         pairs: int64[n].
         period_ns: laser period.
         sigma_ns: first guess of the standard deviation of the difference of the detectors' jitters; fitted.
-        fall: known relative fall-off of the pairs per ns of |tau| (a segment's length: 1/T).
     """
     tau, total = np.asarray(tau_ns, float), int(np.sum(pairs))
     nothing = np.full(len(tau), np.nan)
     bin_ns = float(tau[-1] - tau[0]) / max(len(tau) - 1, 1)
+    why = None
     if total < LEAST_PAIRS:
-        return _none(f"too few pairs: {total} in the window, {LEAST_PAIRS} needed", nothing)
-    if tau[-1] < 2 * period_ns:
-        return _none("the window holds fewer than two side peaks; widen tau_window_ns", nothing)
+        why = f"too few pairs: {total} in the window, {LEAST_PAIRS} needed"
+    elif tau[-1] < 2 * period_ns:
+        why = "the window holds fewer than two side peaks; widen tau_window_ns"
+    elif bin_ns > period_ns / FEWEST_BINS:
+        why = f"bins of {bin_ns:.3g} ns are too wide for a period of {period_ns:.3g} ns; shorten tau_bin_ns"
+    if why is not None:
+        return _none(why, nothing)
     join = max(1, int(period_ns / BEST_BINS / bin_ns))
     whole = len(tau) // join * join
     skip = (len(tau) - whole) // 2
     counts = np.asarray(pairs[skip : skip + whole], float).reshape(-1, join).sum(axis=1)
     edges = tau[skip] - bin_ns / 2 + np.arange(len(counts) + 1) * (join * bin_ns)
-    data = _Comb(edges, counts, period_ns, fall)
+    data = _Comb(edges, counts, period_ns)
     flat = data.flat()
     fits = {False: data.fit(sigma_ns, own=False)}
     near = np.abs((edges[1:] + edges[:-1]) / 2) < period_ns / 2
@@ -89,9 +92,13 @@ def fit_comb(
     own = min(good, key=lambda key: good[key].bic(total))
     found = good[own]
     if flat - found.deviance < chi2.isf(FLAT, 3):
-        return _none("no comb is seen: the pairs are flat over the laser period", nothing)
-    if found["tau"] > MOST * period_ns or found.at_bound("tau"):
-        return _none(f"the lifetime is above {MOST:g} laser periods: the peaks cannot be told apart", nothing)
+        why = "no comb is seen: the pairs are flat over the laser period"
+    elif found["tau"] < NARROWEST * join * bin_ns:
+        why = "the peaks are too narrow for their bins to show a lifetime; they do not overlap: count them"
+    elif found["tau"] > MOST * period_ns or found.at_bound("tau"):
+        why = f"the lifetime is above {MOST:g} laser periods: the peaks cannot be told apart"
+    if why is not None:
+        return _none(why, nothing)
     g0 = found.estimate("g0")
     freedom = len(counts) - found.free
     p_value = float(chi2.sf(found.deviance, freedom)) if np.median(counts) >= 5 and freedom > 0 else None
@@ -105,8 +112,8 @@ def fit_comb(
 class _Comb:
     """Bins of a pulsed histogram and the model of their pairs."""
 
-    def __init__(self, edges: Floats, counts: Floats, period: float, fall: float) -> None:
-        self.edges, self.counts, self.period, self.fall = edges, counts, period, fall
+    def __init__(self, edges: Floats, counts: Floats, period: float) -> None:
+        self.edges, self.counts, self.period = edges, counts, period
 
     def expected(self, at: dict[str, float], edges: Floats) -> Floats:
         """Pairs per bin: all peaks alike, less one in the centre, plus the centre's own."""
@@ -124,9 +131,7 @@ class _Comb:
             comb = comb + 0.5 * (more - less) / -np.expm1(-self.period / tau)
         peaks = np.diff(comb) - np.diff(below(x, tau, sigma))
         centre = np.diff(below(x, at.get("centre", tau), sigma))
-        middle = np.abs((edges[1:] + edges[:-1]) / 2)
-        fall = np.maximum(1.0 - self.fall * middle, 0.0)
-        return np.asarray(fall * (at["area"] * (peaks + at["g0"] * centre) + at["base"] * np.diff(edges)))
+        return np.asarray(at["area"] * (peaks + at["g0"] * centre) + at["base"] * np.diff(edges))
 
     def flat(self) -> float:
         """Deviance of no comb at all."""
@@ -157,8 +162,9 @@ class _Comb:
         names = tuple(start)
         # The base may come out below 0: held above, it would push the lifetime down and with it g0.
         return maximise(
-            lambda values: self.expected(dict(zip(names, values, strict=True)), self.edges), self.counts, start, limits
-        )
+            lambda values: self.expected(dict(zip(names, values, strict=True)), self.edges), self.counts, start, limits,
+            search=("tau", "centre", "sigma", "t0"),
+        )  # fmt: skip
 
 
 def _none(reason: str, curve: Floats) -> CombFit:

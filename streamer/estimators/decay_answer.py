@@ -125,6 +125,8 @@ def answer_of(
         taus[0] if kind == "mono" else known.positive(partial(mean_lifetime, expectation, weighted))
         for weighted in (False, True)
     ]
+    flat = f"flat: the mean may be above {MOST_PERIODS:g} laser periods"
+    means = [unknown(flat) if (one.high or 0.0) > MOST_PERIODS * expectation.period else one for one in means]
     return DecayFit(
         **common,
         lifetimes_ns=taus,
@@ -188,7 +190,7 @@ def _unknowable(known: Known, least: float) -> Estimate | None:
     signal = sum(one.photons * (1 - fit[f"background{d}"]) for d, one in enumerate(expectation.cells))
     tau, error = math.exp(fit["ln_tau1"]), known.error("ln_tau1")
     found: Estimate | None = None
-    if not known.converged:
+    if not fit.converged:
         found = unknown("the fit did not converge")
     elif signal < LEAST_SIGNAL:
         found = unknown(f"{signal:.0f} photons above the background: fewer than {LEAST_SIGNAL:.0f}")
@@ -196,9 +198,9 @@ def _unknowable(known: Known, least: float) -> Estimate | None:
         found = None
     elif tau > MOST_PERIODS * expectation.period:
         found = unknown(f"flat: the lifetime is above {MOST_PERIODS:g} laser periods")
-    elif fit.at_bound("ln_tau1") or error > 1 or tau < 2 * least:
+    elif fit.at_bound("ln_tau1") or error > 1 or tau < 2 * least or known.endless("ln_tau1"):
         found = unknown("decay and background cannot be told apart within the laser period")
-        if tau < expectation.period / FAST_PERIODS:
+        if expectation.kind == "mono" and tau < expectation.period / FAST_PERIODS:
             high = fit.interval("ln_tau1")[1]
             fast = "below the response's resolution: the decay is as fast as the response"
             found = Estimate(None, high=None if high is None else math.exp(high), reason=fast)

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.estimators.decay_cells import Cells
-from streamer.estimators.decay_model import Stretched, by_shares, gaussian_exponential, measured_exponential
+from streamer.estimators.decay_model import Stretched, by_shares, measured_exponential
+from streamer.estimators.decay_shape import gaussian_exponential
 from streamer.estimators.pile_up import first_photons
 from streamer.estimators.response import Measured
 

@@ -142,7 +142,9 @@ class _Guess:
             values[f"shift{d}"], self.limits[f"shift{d}"] = 0.0, (-far, far)
             values[f"ln_sigma{d}"] = math.log(max(width[d], 1.5 * narrow))
             self.limits[f"ln_sigma{d}"] = (math.log(narrow), math.log(max(1.5, 3 * width[d])))
-            values[f"ln_photons{d}"] = 0.0 if pulses is None else math.log(-math.log1p(-cells.photons / pulses))
+            values[f"ln_photons{d}"] = (
+                0.0 if pulses is None else math.log(-math.log1p(-max(cells.photons, 0.5) / pulses))
+            )
             self.limits[f"ln_photons{d}"] = (None, None)
         self.names, self.values = tuple(values), np.array(list(values.values()))
         fixed = np.array([name in expectation.fixed for name in values])
@@ -171,4 +173,5 @@ class _Guess:
         return maximise(
             self.expectation.expected, self.expectation.counts, dict(zip(self.names, values.tolist(), strict=True)),
             self.limits, self.expectation.fixed, self.expectation.slopes, strategy=0,
+            search=[name for name in self.names if name.startswith(("ln_tau", "ln_beta", "ln_sigma", "shift"))],
         )  # fmt: skip

@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 from scipy.special import gamma
 
 from streamer.estimators.decay_expectation import Expectation
-from streamer.estimators.estimate import Estimate
+from streamer.estimators.estimate import Z95, Estimate, unknown
 from streamer.estimators.likelihood import Maximum
 
 Floats = NDArray[np.float64]
 
-NEAR_ENOUGH = 0.01  # of log-likelihood to the maximum: a seventh of a standard error
-CERTAIN = 1.959964  # standard errors of a 95 % interval
+UNSURE = 1.0  # of the logarithm: a number not known to a factor of e is not known
 
 
 class Known:
@@ -28,9 +27,6 @@ class Known:
         bent, expected = expectation.slopes(fit.values), np.maximum(expectation.expected(fit.values), 1e-12)
         free = np.array([name not in expectation.fixed and not fit.at_bound(name) for name in fit.names])
         inverse = np.linalg.pinv((bent[free] / expected) @ bent[free].T, hermitian=True)
-        # Minuit is asked for more than some models can be worked out to; how far off the minimum is says enough.
-        pull = bent[free] @ (1.0 - expectation.counts / expected)
-        self.converged = bool(fit.converged or 0.5 * pull @ inverse @ pull < NEAR_ENOUGH)
         self.noise = np.zeros((len(expected), 0))  # of the expected counts by the response, one column a share
         extra = np.zeros_like(inverse)
         if any(one is not None for one in expectation.responses) and expectation.kind != "stretched":
@@ -53,16 +49,22 @@ class Known:
             return None, None
         i, value = self.fit.names.index(name), self.fit[name]
         if self.expectation.kind == "stretched":  # dear to work out, and as good as quadratic in the logarithms
-            return value - CERTAIN * self.error(name), value + CERTAIN * self.error(name)
-        more = CERTAIN**2 * self.extra[i, i]
+            return value - Z95 * self.error(name), value + Z95 * self.error(name)
+        more = Z95**2 * self.extra[i, i]
         low, high = self.fit.interval(name)
         return (
             None if low is None else value - math.hypot(low - value, math.sqrt(more)),
             None if high is None else value + math.hypot(high - value, math.sqrt(more)),
         )
 
+    def endless(self, name: str) -> bool:
+        """Whether the likelihood gives a parameter no end on either side within what was searched."""
+        return self.intervals and self.ends(name) == (None, None)
+
     def exponential(self, name: str) -> Estimate:
         """exp of a parameter."""
+        if name == "ln_beta" and self.fit.at_bound(name):
+            return unknown("the decay is no stretched exponential: its exponent is at an end of what was tried")
         value = math.exp(self.fit[name])
         low, high = (None if end is None else math.exp(end) for end in self.ends(name))
         return Estimate(value, value * self.error(name), low, high)
@@ -79,17 +81,19 @@ class Known:
     def positive(self, function: Callable[[Floats], float]) -> Estimate:
         """A function above 0, its interval that of its logarithm."""
         value, error = self.derived(lambda v: math.log(function(v)))
+        if error > UNSURE:
+            return unknown("it is not known to a factor of e")
         return Estimate(
             math.exp(value),
             error * math.exp(value),
-            math.exp(value - CERTAIN * error),
-            math.exp(value + CERTAIN * error),
+            math.exp(value - Z95 * error),
+            math.exp(value + Z95 * error),
         )
 
     def share(self, function: Callable[[Floats], float]) -> Estimate:
         """A function between 0 and 1, its interval that of its logit."""
         value, error = self.derived(lambda v: math.log(function(v) / (1 - function(v))))
-        low, mid, high = (1 / (1 + math.exp(-(value + side * CERTAIN * error))) for side in (-1, 0, 1))
+        low, mid, high = (1 / (1 + math.exp(-(value + side * Z95 * error))) for side in (-1, 0, 1))
         return Estimate(mid, error * mid * (1 - mid), low, high)
 
     def shares(self, order: list[int]) -> tuple[tuple[Estimate, ...], tuple[Estimate, ...]]:
@@ -125,9 +129,9 @@ class Known:
     def background(self, d: int) -> Estimate:
         """Share of a detector's light that is background; its error is that of the curvature."""
         value, error = self.fit[f"background{d}"], self.error(f"background{d}")
-        if self.fit.at_bound(f"background{d}"):
+        if value < 0.5 and self.fit.at_bound(f"background{d}"):
             return Estimate(round(value, 5), None, 0.0, None, "none is seen")
-        return Estimate(value, error, max(0.0, value - CERTAIN * error), min(1.0, value + CERTAIN * error))
+        return Estimate(value, error, max(0.0, value - Z95 * error), min(1.0, value + Z95 * error))
 
 
 def mean_lifetime(expectation: Expectation, weighted: bool, values: Floats) -> float:

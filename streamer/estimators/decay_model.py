@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter
-from scipy.special import gamma, gammainc, log_ndtr, ndtr
+from scipy.special import gamma, gammainc, ndtr
 
 from streamer.estimators.response import Measured
 
@@ -24,38 +24,6 @@ WIDE = 5.0  # standard deviations of a Gaussian on either side that are looked a
 TIMES = np.geomspace(1e-7, 1e7, 1601)  # in lifetimes, where a stretched exponential is worked out
 STEP = 1e-5  # of the logarithm of its exponent, for the derivative
 MOST_PULSES = 400  # earlier ones whose tails are added up
-
-
-def gaussian_exponential(y: Floats, ln_tau: float, ln_sigma: float, period: float, *, slopes: bool = True) -> Floats:
-    """An exponential behind a Gaussian response.
-
-    Args:
-        y: float64[n], ns after the excitation, above -period.
-        ln_tau, ln_sigma: logarithms of lifetime and standard deviation in ns.
-        period: ns.
-        slopes: with derivatives.
-
-    Returns:
-        float64[4, n]: integral up to y; its derivatives by y, ln_tau and ln_sigma. float64[1, n] without them.
-    """
-    tau, sigma = math.exp(ln_tau), math.exp(ln_sigma)
-    ratio = sigma / tau
-    u = y / sigma
-    begun = ndtr(u)
-    grown = 0.5 * ratio**2 - y / tau
-    # Excited and not yet emitted: of this pulse, and of all before it.
-    waiting = np.exp(grown + log_ndtr(u - ratio))
-    once = -math.expm1(-period / tau)
-    tail = np.exp(grown - (period / tau + math.log(once)))
-    left = waiting + tail
-    out = np.empty((4 if slopes else 1, len(y)))
-    out[0] = begun - left
-    if slopes:
-        bell = np.exp(-0.5 * u**2) * (ratio / math.sqrt(2 * math.pi))
-        out[1] = left / tau
-        out[2] = left * (ratio**2 - y / tau) - bell - tail * (period / tau / once)
-        out[3] = bell - left * ratio**2
-    return out
 
 
 def measured_exponential(y: Floats, ln_tau: float, response: Measured, period: float, *, slopes: bool = True) -> Floats:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_ndtr, ndtr
@@ -77,3 +79,36 @@ def cumulative(x: Floats, tau: float, sigma: float, period: float) -> Floats:
         u = near / sigma
         total[~far] += ndtr(u) - np.exp(blur - near / tau + log_ndtr(u - sigma / tau))
     return total
+
+
+def gaussian_exponential(y: Floats, ln_tau: float, ln_sigma: float, period: float, *, slopes: bool = True) -> Floats:
+    """An exponential behind a Gaussian response.
+
+    Args:
+        y: float64[n], ns after the excitation, above -period.
+        ln_tau, ln_sigma: logarithms of lifetime and standard deviation in ns.
+        period: ns.
+        slopes: with derivatives.
+
+    Returns:
+        float64[4, n]: integral up to y; its derivatives by y, ln_tau and ln_sigma. float64[1, n] without them.
+    """
+    tau, sigma = math.exp(ln_tau), math.exp(ln_sigma)
+    ratio = sigma / tau
+    u = y / sigma
+    begun = ndtr(u)
+    grown = 0.5 * ratio**2 - y / tau
+    # Excited and not yet emitted: of this pulse, and of all before it.
+    waiting = np.exp(grown + log_ndtr(u - ratio))
+    once = -math.expm1(-period / tau)
+    # Below 1 wherever the response is narrow beside the period; a search may try others.
+    tail = np.exp(np.minimum(grown - (period / tau + math.log(once)), 0.0))
+    left = waiting + tail
+    out = np.empty((4 if slopes else 1, len(y)))
+    out[0] = begun - left
+    if slopes:
+        bell = np.exp(-0.5 * u**2) * (ratio / math.sqrt(2 * math.pi))
+        out[1] = left / tau
+        out[2] = left * (ratio**2 - y / tau) - bell - tail * (period / tau / once)
+        out[3] = bell - left * ratio**2
+    return out

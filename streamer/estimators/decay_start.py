@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from streamer.estimators.decay_cells import Cells
 from streamer.estimators.decay_expectation import Expectation
-from streamer.estimators.decay_model import gaussian_exponential, measured_exponential
+from streamer.estimators.decay_model import measured_exponential
+from streamer.estimators.decay_shape import gaussian_exponential
 from streamer.estimators.response import Measured
 
 Floats = NDArray[np.float64]

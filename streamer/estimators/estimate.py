@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+Z95 = 1.959963984540054  # standard errors to an end of a 95 % interval
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:

@@ -8,9 +8,8 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_ndtr, ndtr
 
-from streamer.estimators.decay_shape import bin_edges
+from streamer.estimators.decay_shape import bin_edges, gaussian_exponential
 from streamer.estimators.poisson_fit import poisson_fit
 
 Floats = NDArray[np.float64]
@@ -141,18 +140,8 @@ def _blurred_edge(values: Floats, x: Floats, period: float) -> tuple[Floats, Flo
 
     Parameters: place of the edge, and logarithms of sigma, lifetime, signal photons, background per ns.
     """
-    sigma, tau, signal, base = np.exp(values[1:])
-    y = x - values[0]
-    u, ratio = y / sigma, sigma / tau
-    blur = 0.5 * ratio**2
-    tail = np.exp(blur - (y + period) / tau) / -math.expm1(-period / tau)
-    rise = np.exp(blur - y / tau + log_ndtr(u - ratio))
-    bell = np.exp(-0.5 * u**2) * (ratio / math.sqrt(2 * math.pi))
+    signal, base = np.exp(values[3:])
+    total, by_place, by_tau, by_sigma = gaussian_exponential(x - values[0], values[2], values[1], period)
     wide = base * np.diff(x)
-    # Integrals up to x of the density and of its derivatives
-    total = ndtr(u) - rise - tail
-    by_place = -(rise + tail) / tau
-    by_sigma = bell - (rise + tail) * ratio**2
-    by_tau = (rise + tail) * (ratio**2 - y / tau) - bell - tail * (period / tau / -math.expm1(-period / tau))
-    slopes = signal * np.diff(np.array([by_place, by_sigma, by_tau, total]))
+    slopes = signal * np.diff(np.array([-by_place, by_sigma, by_tau, total]))
     return slopes[3] + wide, np.vstack([slopes, wide])

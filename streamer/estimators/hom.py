@@ -28,7 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
 from streamer.errors import InputError
-from streamer.estimators.estimate import Estimate, unknown
+from streamer.estimators.estimate import Z95, Estimate, unknown
 
 Floats = NDArray[np.float64]
 MIN_SIDE_PAIRS = 20  # in all side peaks of a run
@@ -252,7 +252,7 @@ def _corrected(raw: Estimate, correction: float, g2: float, g2_error: float, sch
         return raw
     value = raw.value * correction
     slope = abs(value) * SCHEMES[scheme] / (1 + SCHEMES[scheme] * g2)  # by g2
-    reach = 1.959964 * slope * g2_error
+    reach = Z95 * slope * g2_error
     below, above = correction * (raw.value - raw.low), correction * (raw.high - raw.value)
     return Estimate(
         value,

@@ -12,6 +12,7 @@ from scipy.optimize import brentq
 
 from streamer.estimators.arrival_moments import ArrivalMoments, first_look
 from streamer.estimators.decay_shape import bin_edges
+from streamer.estimators.estimate import Z95
 
 LEAST_SIGNAL = 100.0  # photons above the background
 MOST_PERIODS = 2.0  # a decay of twice the period varies within it by no more than +-25 %
@@ -19,7 +20,6 @@ WINDOW = (3.0, 8.0)  # lifetimes that the window lasts: at least, and when there
 FAINT = 0.3  # of the background: where the decay is fainter, its photons tell less than they disturb
 TAIL = 2.0  # a decay that is seen for longer has a slow part; it is followed this many times further beyond the window
 EARLY = 2.0  # ns before the excitation that belong to it, by the response's tail; an eighth of the period at most
-CONFIDENCE = 1.959964  # standard errors of a 95 % interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +152,9 @@ def state_lifetime(
         score, variance = moments.score(trial, sigma_ns, known)
         return score / math.sqrt(variance + extra)
 
-    factor, within = 1 + CONFIDENCE * error / tau, 0.003 * error / tau
-    low = crossing(lambda trial: far(trial) - CONFIDENCE, tau, factor, least, most, within)
-    high = crossing(lambda trial: far(trial) + CONFIDENCE, tau, factor, least, most, within)
+    factor, within = 1 + Z95 * error / tau, 0.003 * error / tau
+    low = crossing(lambda trial: far(trial) - Z95, tau, factor, least, most, within)
+    high = crossing(lambda trial: far(trial) + Z95, tau, factor, least, most, within)
     if error > tau or (low is None and high is None):
         return _none(per_bin, total, photons, "decay and background cannot be told apart within the laser period")
     return Lifetime(tau, error, low or 0.0, high, per_bin, total, photons, None)

@@ -7,7 +7,7 @@ whose ends follow the likelihood (Minos), which a covariance does not where a pa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,7 +23,9 @@ Floats = NDArray[np.float64]
 Model = Callable[[Floats], Floats]
 Slopes = Callable[[Floats], Floats]
 LEAST = 1e-12  # expected counts below which a bin is not believed to be empty for certain
-NEAR_BOUND = 1e-3  # of a standard error
+NEAR_BOUND = 1e-4  # of its size: nearer ends of an interval are the bound
+ALIKE = 1e-3  # of log-likelihood: less than a twentieth of a standard error
+NEAR_ENOUGH = 0.01  # of log-likelihood to the maximum: a seventh of a standard error
 TOLERANCE = 0.01  # of Minuit: the minimum is known to a thousandth of a standard error
 
 
@@ -39,7 +41,8 @@ class Maximum:
         deviance: twice the log-likelihood below that of a perfect model; of a true model about the number of bins with
             counts above some 5, less the free parameters.
         free: number of free parameters.
-        converged: the minimum was found.
+        converged: the maximum was found, to NEAR_ENOUGH.
+        search: parameters whose bounds only say where to search, and nothing of what is possible.
     """
 
     names: tuple[str, ...]
@@ -49,6 +52,7 @@ class Maximum:
     deviance: float
     free: int
     converged: bool
+    search: frozenset[str]
     _minuit: Minuit = field(repr=False)
     _objective: Callable[[Floats], float] = field(repr=False)
     _gradient: Slopes | None = field(repr=False)
@@ -62,7 +66,10 @@ class Maximum:
         return self.deviance + self.free * float(np.log(max(counts, 1.0)))
 
     def interval(self, name: str, confidence: float = 0.95) -> tuple[float | None, float | None]:
-        """Profile-likelihood interval of a parameter; an end beyond a bound is the bound, one not found is None."""
+        """Profile-likelihood interval of a parameter.
+
+        An end beyond a bound is the bound, or None (no end on that side) where the bound is one of the search only.
+        """
         ends: list[float | None] = []
         lower, upper = self._minuit.limits[name]
         try:
@@ -76,6 +83,9 @@ class Maximum:
                 ends.append(float(bound))
             else:
                 ends.append(self._profiled(name, -1 if side == "lower" else 1, confidence))
+            end = ends[-1]
+            if name in self.search and end is not None and abs(end - bound) <= NEAR_BOUND * abs(bound):
+                ends[-1] = None
         return ends[0], ends[1]
 
     def _profiled(self, name: str, side: int, confidence: float) -> float | None:
@@ -117,10 +127,18 @@ class Maximum:
         return Estimate(self[name], float(self.errors[self.names.index(name)]), low, high)
 
     def at_bound(self, name: str) -> bool:
-        """Whether the best value lies on a bound of the parameter."""
-        value, error = self[name], float(self.errors[self.names.index(name)])
-        near = NEAR_BOUND * (error if np.isfinite(error) and error > 0 else 1.0)
-        return any(np.isfinite(bound) and abs(value - bound) <= near for bound in self._minuit.limits[name])
+        """Whether the best value lies on a bound of the parameter, or as near as the likelihood can tell.
+
+        The curvature's error collapses there and is no measure of what is near.
+        """
+        at = self.names.index(name)
+        for bound in self._minuit.limits[name]:
+            if np.isfinite(bound):
+                moved = self.values.copy()
+                moved[at] = bound
+                if bound == self.values[at] or self._objective(moved) - self._minuit.fval < ALIKE:
+                    return True
+        return False
 
 
 def maximise(
@@ -132,6 +150,7 @@ def maximise(
     slopes: Slopes | None = None,
     penalty: Callable[[Floats], float] | None = None,
     strategy: int = 1,
+    search: Collection[str] = (),
 ) -> Maximum:
     """Fit expected counts to Poisson counts.
 
@@ -145,6 +164,7 @@ def maximise(
             Not with `penalty`, whose slope is not known.
         penalty: parameters -> something added to minus the log-likelihood (a Gaussian prior: half a chi-square).
         strategy: of Minuit, 0 quick to 2 careful.
+        search: names whose limits only say where to search: no end of an interval.
     """
     counts = np.asarray(counts, np.float64)
     names = tuple(start)
@@ -178,8 +198,22 @@ def maximise(
     covariance = np.zeros((len(names), len(names)))
     if minuit.covariance is not None:
         covariance = np.array(minuit.covariance, np.float64)
-    return Maximum(
+    found = Maximum(
         names, np.array(minuit.values, np.float64), np.sqrt(np.maximum(np.diag(covariance), 0.0)), covariance,
-        2.0 * float(minuit.fval), len(names) - len(fixed), bool(minuit.valid), minuit,
-        objective, gradient,
+        2.0 * float(minuit.fval), len(names) - len(fixed), bool(minuit.valid), frozenset(search), minuit, objective,
+        gradient,
     )  # fmt: skip
+    # Minuit is asked for more than some models can be worked out to; how far off the maximum is says enough.
+    if not found.converged and gradient is not None and slopes is not None:
+        found.converged = _missing(found, model, slopes, counts, fixed) < NEAR_ENOUGH
+    elif not found.converged and minuit.fmin is not None:
+        found.converged = bool(minuit.fmin.edm < NEAR_ENOUGH)
+    return found
+
+
+def _missing(found: Maximum, model: Model, slopes: Slopes, counts: Floats, fixed: Sequence[str]) -> float:
+    """Log-likelihood that a step by the expected information would still gain."""
+    free = np.array([name not in fixed and not found.at_bound(name) for name in found.names])
+    expected, bent = np.maximum(model(found.values), LEAST), slopes(found.values)[free]
+    pull = bent @ (1.0 - counts / expected)
+    return float(0.5 * pull @ np.linalg.pinv((bent / expected) @ bent.T, hermitian=True) @ pull)

@@ -13,7 +13,6 @@ from scipy.constants import c, h
 from scipy.special import gammainc, gammaln, xlogy
 
 Floats = NDArray[np.float64]
-MOST_PAIRS = 50  # where the sum over the shell's photons ends, as in Dhawan et al.
 
 
 def photon_energy_j(wavelength_nm: float) -> float:
@@ -62,14 +61,13 @@ def core_rate_cps(nbar: ArrayLike, eta_c: float, rate_hz: float, eta_x: float, e
     return eta_c * rate_hz * (eta_x * at_least(1, nbar) + eta_bx * at_least(2, nbar))
 
 
-def shell_rate_cps(nbar: ArrayLike, eta_c: float, rate_hz: float, eta_h: float, most: int = MOST_PAIRS) -> Floats:
-    """phi_2 = eta_C f_rep sum over m = 3..most of P(m) (m - 2) eta_H, counts/s of the pairs that the core cannot hold.
+def shell_rate_cps(nbar: ArrayLike, eta_c: float, rate_hz: float, eta_h: float) -> Floats:
+    """phi_2 = eta_C f_rep eta_H sum over m > 2 of P(m) (m - 2), counts/s of the pairs that the core cannot hold.
 
-    Dhawan et al., one yield eta_H for all of them; float64, shape of `nbar`.
+    Dhawan et al., one yield eta_H for all of them; float64, shape of `nbar`. The sum is nbar P(>1) - 2 P(>2).
     """
-    m = np.arange(3, most + 1, dtype=np.float64)
-    above = probability(m, np.asarray(nbar, np.float64)[..., None]) @ (m - 2)
-    return np.asarray(eta_c * rate_hz * eta_h * above)
+    nbar = np.asarray(nbar, np.float64)
+    return np.asarray(eta_c * rate_hz * eta_h * (nbar * at_least(2, nbar) - 2 * at_least(3, nbar)))
 
 
 def photons_per_pulse(nbar: ArrayLike, yields: ArrayLike) -> Floats:
@@ -105,22 +103,6 @@ def g2_zero(nbar: ArrayLike, yields: ArrayLike) -> Floats:
     return np.asarray(pairs / photons_per_pulse(nbar, yields) ** 2)
 
 
-def weak_pump_g2(eta_x: float, eta_bx: float) -> float:
-    """g2(0) = eta_BX / eta_X, the limit of `g2_zero` for nbar -> 0 (Nair et al. 2011)."""
-    return eta_bx / eta_x
-
-
-def saturation(intensity: ArrayLike, saturation_intensity: float) -> Floats:
-    """I / (I + I_s): emission of a two-level emitter under cw light over its most (Chandrasekaran et al.)."""
-    intensity = np.asarray(intensity, np.float64)
-    return np.asarray(intensity / (intensity + saturation_intensity))
-
-
-def pulsed_saturation(nbar: ArrayLike) -> Floats:
-    """1 - exp(-nbar): share of the pulses that excite at all, which is the exciton's saturation under pulses."""
-    return -np.expm1(-np.asarray(nbar, np.float64))
-
-
 def cross_section_cm2(wavelength_nm: float, gamma_per_s: float, saturation_w_cm2: float) -> float:
     """sigma = h nu gamma / I_s in cm2 (Chandrasekaran et al.), under cw light.
 
@@ -130,13 +112,3 @@ def cross_section_cm2(wavelength_nm: float, gamma_per_s: float, saturation_w_cm2
         saturation_w_cm2: intensity at which the pump rate is gamma.
     """
     return photon_energy_j(wavelength_nm) * gamma_per_s / saturation_w_cm2
-
-
-def cross_section_from_slope_cm2(wavelength_nm: float, slope_cm2_per_j: float) -> float:
-    """sigma = h nu d(gamma + w_p)/dI in cm2, from the pump's slope in cm2/J (Chandrasekaran et al.)."""
-    return photon_energy_j(wavelength_nm) * slope_cm2_per_j
-
-
-def pump_rate_per_s(intensity_w_cm2: ArrayLike, sigma_cm2: float, wavelength_nm: float) -> Floats:
-    """w_p = sigma I / h nu, excitations per second under cw light (Chandrasekaran et al.); float64."""
-    return np.asarray(intensity_w_cm2, np.float64) * (sigma_cm2 / photon_energy_j(wavelength_nm))

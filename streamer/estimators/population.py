@@ -9,19 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import exp, lgamma, sqrt
+from math import ceil, exp, lgamma, sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq, minimize_scalar
-from scipy.stats import binom, chi2, shapiro, t
+from scipy.stats import binom, chi2, iqr, shapiro, t
 
 from streamer.estimators.estimate import Estimate, unknown
 
 Floats = NDArray[np.float64]
-Z95 = 1.959963984540054
 LEAST = 3  # emitters: below, a spread has no useful interval
 NOT_GAUSSIAN = 0.01  # p-value of Shapiro and Wilk's test
+MOST_BINS = 100  # of a histogram
 MOST_SHAPIRO = 5000  # values up to which that test is known
 TIMES = 1e3  # spreads of the values beyond which an end of the intrinsic spread is not looked for
 
@@ -73,9 +73,11 @@ def population(values: ArrayLike, errors: ArrayLike | None = None) -> Population
     if s is not None and s.shape != y.shape:
         raise ValueError("errors must be as many as values")
     n = len(y)
-    edges = np.histogram_bin_edges(y, "fd") if n > 1 and np.ptp(y) > 0 else np.array([y[0] - 0.5, y[0] + 0.5])
-    if len(edges) > 101:
-        edges = np.linspace(y.min(), y.max(), 101)
+    edges = np.array([y[0] - 0.5, y[0] + 0.5])
+    if np.ptp(y) > 0:  # Freedman and Diaconis, in no more bins than can be seen
+        width = 2 * float(iqr(y)) / n ** (1 / 3)
+        bins = min(ceil(float(np.ptp(y)) / width), MOST_BINS) if width > float(np.ptp(y)) / MOST_BINS else MOST_BINS
+        edges = np.linspace(y.min(), y.max(), bins + 1)
     counts = np.histogram(y, edges)[0].astype(np.int64)
     if n < LEAST:
         few = f"{n} emitters, {LEAST} needed"

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from scipy.special import xlogy
 from scipy.stats import chi2 as chi2_law
 
-from streamer.estimators.estimate import Estimate, unknown
+from streamer.estimators.estimate import Z95, Estimate, unknown
 from streamer.estimators.likelihood import Maximum, maximise
 from streamer.estimators.scan_laws import LAWS, Law
-from streamer.estimators.scan_points import Z95, Points
+from streamer.estimators.scan_points import Points
 
 Floats = NDArray[np.float64]
 MISFIT = 0.01  # p-value below which a law is said not to fit
@@ -225,10 +225,12 @@ class _Fit:
             low, high = best.interval(name)
             least, most = self.limits.get(name, (None, None))
             value, error = float(best.values[at]), float(best.errors[at])
-            open_low = low is None or (name in self.law.scales and least is not None and low <= least * (1 + 1e-9))
+            # Nothing (0) is a possible scale; a least energy is only where the search began.
+            begun = name in self.law.scales and least is not None and least > 0
+            open_low = low is None or (begun and least is not None and low <= least * (1 + 1e-9))
             open_high = high is None or (most is not None and high >= most * (1 - 1e-9))
             if name in self.law.scales and (open_low or open_high):
-                reason = self.law.scales[name].format(low="?" if low is None else f"{low:.3g}", high=high)
+                reason = self.law.scales[name].format(low=f"{low or 0.0:.3g}")
                 found[name] = Estimate(None, None, None if open_low else low, None if open_high else high, reason)
             elif low is None and high is None:
                 found[name] = unknown("the range of the scan does not determine it")

@@ -46,7 +46,7 @@ class Law:
         constants: names of numbers that must be given.
         needs: parameter that must be known from elsewhere -> why.
         log: y is above 0 with an error that is a share of it; fitted by its logarithm.
-        times: y is a time in ns.
+        of: units of the quantities that it can be of; None for any.
     """
 
     names: tuple[str, ...]
@@ -60,7 +60,7 @@ class Law:
     constants: tuple[str, ...] = ()
     needs: Mapping[str, str] = field(default_factory=dict)
     log: bool = False
-    times: bool = False
+    of: tuple[str, ...] | None = None
 
     def check(self, fixed: Sequence[str], extra: Sequence[str], constants: Numbers) -> None:
         """ValueError for a parameter or constant that the law does not know or lacks."""
@@ -216,35 +216,36 @@ LAWS: dict[str, Law] = {
         ("rate_max", "I_s", "linear", "dark"),
         {"rate_max": "{y}", "I_s": "{x}", "linear": "{y} per {x}", "dark": "{y}"}, _saturation, _saturation_start,
         _saturation_limits, ("linear", "dark"), {"I_s": _NO_SATURATION}, ("rate_max", "linear"),
+        of=("counts/s", ""),
     ),
     "pump_rate": Law(
         ("gamma", "slope"), {"gamma": "1/us", "slope": "1/us per {x}"},
         lambda x, v, c: 1e3 / np.maximum(v[0] + v[1] * x, 1e-12), _pump_start, lambda x: {"gamma": (0.0, None)},
-        log=True, times=True,
+        log=True, of=("ns",),
     ),
     "arrhenius": Law(
         ("k0", "A", "E_a"), {"k0": "{y}", "A": "{y}", "E_a": "meV"}, _arrhenius, _arrhenius_start, _energy_limits,
-        scales={"E_a": _ENERGY}, depends=("A",),
+        scales={"E_a": _ENERGY}, depends=("A",), of=("1/us", "counts/s", "Hz", ""),
     ),
     "arrhenius_time": Law(
         ("k0", "A", "E_a"), {"k0": "1/us", "A": "1/us", "E_a": "meV"},
         lambda x, v, c: 1e3 / np.maximum(_arrhenius(x, v, c), 1e-12), _rates(_arrhenius_start), _energy_limits,
-        scales={"E_a": _ENERGY}, depends=("A",), log=True, times=True,
+        scales={"E_a": _ENERGY}, depends=("A",), log=True, of=("ns",),
     ),
     "quenching": Law(
         ("tau0", "C", "E_a"), {"tau0": "ns", "C": "", "E_a": "meV"},
         lambda x, v, c: v[0] / np.maximum(1 + v[1] * _boltzmann(v[2], x), 1e-12), _quenching_start,
         lambda x: _energy_limits(x) | {"tau0": (0.0, None)}, scales={"E_a": _ENERGY}, depends=("C",), log=True,
-        times=True,
+        of=("ns",),
     ),
     "emission": Law(
         ("yield_x", "ratio", "nbar_per_x", "yield_h", "dark"),
         {"yield_x": "", "ratio": "", "nbar_per_x": "per {x}", "yield_h": "", "dark": "{y}"}, emission,
         emission_start, emission_limits, ("yield_h", "dark"), {"nbar_per_x": _FILLING}, ("yield_x", "ratio"),
-        ("rate_hz",),
+        ("rate_hz",), of=("counts/s",),
     ),
     "g2_power": Law(
         ("ratio", "nbar_per_x"), {"ratio": "", "nbar_per_x": "per {x}"}, g2_power, g2_start, g2_limits,
-        needs={"nbar_per_x": "g2(0) itself hardly depends on it; take it from a fit of `emission`"},
+        needs={"nbar_per_x": "g2(0) itself hardly depends on it; take it from a fit of `emission`"}, of=("",),
     ),
 }  # fmt: skip

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from streamer.estimators.estimate import Z95
+
 Floats = NDArray[np.float64]
 Pairs = tuple[Floats, Floats, Floats]
-Z95 = 1.959963984540054  # standard errors to an end of a 95 % interval
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from streamer.estimators.estimate import Z95
+
 Floats = NDArray[np.float64]
 
 LEAST_SIGNAL = 20.0  # photons above the background; of fewer the error is a quarter of the lifetime
 GRID = 400  # lifetimes at which mean and variance are worked out
 RANGE = (1e-4, 3.0)  # of them, in periods
-CERTAIN = 1.959964  # standard errors of a 95 % interval
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,7 +107,7 @@ def segment_lifetimes(
         for _ in range(40):
             trial = np.sqrt(low * high)
             # How far above the lifetime's own mean the measured one is, in standard errors.
-            above = (mean - np.interp(trial, arrival.tau, arrival.mean)) / spread(trial) > side * CERTAIN
+            above = (mean - np.interp(trial, arrival.tau, arrival.mean)) / spread(trial) > side * Z95
             low, high = np.where(above, trial, low), np.where(above, high, trial)
         ends.append(np.sqrt(low * high))
     unknown = ~np.isfinite(tau)

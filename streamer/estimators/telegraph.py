@@ -21,10 +21,9 @@ from scipy.optimize import brentq
 from scipy.stats import t as student
 
 from streamer.estimators.dwells import Dwells
-from streamer.estimators.estimate import Estimate, unknown
+from streamer.estimators.estimate import Z95, Estimate, unknown
 
 LEAST_CYCLES = 8
-NORMAL = 1.959964
 GREATEST = 0.3  # of the time in a state held by one dwell, beyond which its spread cannot be known from the dwells
 SHORTEST_MEAN = 10.0  # bins; of shorter exponential dwells too many are missed, even two in a row, to make it good
 
@@ -89,7 +88,7 @@ def telegraph(
         mean_bins = min(float(parts[s]) / bin_s / cycles for s in (0, 1) if exponential[s])
     share, means = parts / span, parts / cycles
     scatter, skew, greatest = _moments(dwells, parts, exponential)
-    wide = NORMAL if all(exponential) else float(student.ppf(0.975, n - 1))
+    wide = Z95 if all(exponential) else float(student.ppf(0.975, n - 1))
     p, odds = float(share[1]), float(share[1] / share[0])
     spread, down, up = _log_limits(float(scatter.sum()), float(skew[1] - skew[0]), n, wide)
     low, high = odds * down, odds * up

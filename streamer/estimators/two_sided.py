@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_ndtr, ndtr
+from scipy.special import erfcx, ndtr
 
 Floats = NDArray[np.float64]
 
@@ -21,10 +21,16 @@ def below(t: Floats, tau: float, sigma: float) -> Floats:
         half = 0.5 * np.exp(-np.abs(t) / tau)
         return np.where(t < 0, half, 1.0 - half)
     u, s = t / sigma, sigma / tau
-    # Each product of a large exponential and a small tail is formed in the exponent.
-    rising = np.exp(0.5 * s * s + u * s + log_ndtr(-u - s))
-    falling = np.exp(0.5 * s * s - u * s + log_ndtr(u - s))
-    return np.asarray(ndtr(u) + 0.5 * (rising - falling))
+    return np.asarray(ndtr(u) + 0.5 * (_tail(u, s) - _tail(-u, s)))
+
+
+def _tail(u: Floats, s: float) -> Floats:
+    """exp(s^2/2 + u s) times the Gaussian's share above u + s, without overflow."""
+    far, tail = u + s, np.empty_like(u)
+    right = far >= 0
+    tail[right] = 0.5 * np.exp(-0.5 * u[right] ** 2) * erfcx(far[right] / np.sqrt(2))
+    tail[~right] = np.exp(s * (0.5 * s + u[~right])) * ndtr(-far[~right])
+    return tail
 
 
 def mean_over_bins(edges: Floats, tau: float, sigma: float) -> Floats:

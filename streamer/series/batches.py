@@ -11,14 +11,15 @@ from scipy.stats import chi2_contingency
 
 from streamer.answers import plain
 from streamer.decays import find_lifetimes
+from streamer.estimators.estimate import Z95
 from streamer.estimators.g2 import MIN_EXPECTED_PAIRS, pulsed_g2
 from streamer.estimators.intervals import poisson_interval, verdict
 from streamer.estimators.population import Population, errors_at_mean, population
 from streamer.series.counted import Addable, Counted
-from streamer.series.quantity import BRIGHTEST, find, unit_of
+from streamer.series.quantity import find
 from streamer.series.table import Statistics, Sum
+from streamer.series.units import unit_of
 
-Z95 = 1.959963984540054
 USUAL = ("rate_cps", "lifetime_ns", "g2_0")  # of all photons, where the table asks for nothing
 LEAST_CENTRAL = 5.0  # expected central pairs of a recording from which the recordings can be compared
 MOVED_NS = 0.5  # by which the excitations of recordings may differ for their decays to be one
@@ -49,7 +50,7 @@ def statistics(asked: Statistics, counted: Sequence[Counted]) -> StatisticsFound
         runs.append(one.run.name)
         values.append(number.value)
         errors.append(np.nan if error is None else error)
-        row = one.rows[list(one.rows)[-1] if asked.state == BRIGHTEST else asked.state] if asked.of == "g2_0" else {}
+        row = (one.row(asked.state) or {}) if asked.of == "g2_0" else {}
         pairs.append([row.get(key, np.nan) for key in ("central", "side_pairs", "weight")])
     if values and np.isfinite(pairs).all():
         errors = list(errors_at_mean(np.array(values), *np.array(pairs, np.float64).T))
@@ -119,12 +120,16 @@ def _pairs(having: Sequence[tuple[Addable, int]]) -> dict[str, Any]:
     good = [(part, row) for part, row in having if part.withheld is None]
     pulsed = [(part, row) for part, row in good if part.peaks is not None]
     cw = [(part, row) for part, row in good if part.window is not None]
-    if pulsed and cw:
-        return nothing | {"g2_reason": "pulsed and cw recordings do not add"}
+    sizes = {part.plan.layout.lags for part, _ in pulsed}
+    unlike = (
+        "pulsed and cw recordings" if pulsed and cw
+        else "recordings with different `lags`" if len(sizes) > 1
+        else "recordings with different cw windows" if len({part.window_ns for part, _ in cw}) > 1
+        else None
+    )  # fmt: skip
+    if unlike is not None:
+        return nothing | {"g2_reason": f"{unlike} do not add"}
     if pulsed:
-        sizes = {part.plan.layout.lags for part, _ in pulsed}
-        if len(sizes) > 1:
-            return nothing | {"g2_reason": "recordings with different `lags` do not add"}
         lags = np.arange(-max(sizes), max(sizes) + 1)
         peaks = np.array([part.peaks[row] for part, row in pulsed if part.peaks is not None])
         reference = np.array([part.peaks_expected[row] for part, row in pulsed if part.peaks_expected is not None])

@@ -14,6 +14,7 @@ from streamer.answers import Answers, plain
 from streamer.batch import analyse
 from streamer.cuts import state_rows
 from streamer.errors import InputError
+from streamer.estimators.g2 import CwZero
 from streamer.estimators.intervals import poisson_interval
 from streamer.layout import Layout
 from streamer.pipeline import Pipeline
@@ -21,7 +22,8 @@ from streamer.plan import Plan
 from streamer.series.reading import Run
 from streamer.summary import zero_values
 
-BLOCKS = 20  # of a run, whose scatter shows what its count rate does beyond counting noise
+BLOCKS = (20, 10, 5)  # of a run, whose scatter shows what its count rate does beyond counting noise
+BRIGHTEST = "brightest"  # state of any recording
 CERTAIN = 0.99  # with which the scatter must exceed counting noise to be taken for more
 
 
@@ -37,6 +39,7 @@ class Addable:
         decays: int64[rows, detectors, nanotime bins]; None in T2.
         t0_ns: raw channel -> nanotime of the excitation.
         overlap: for each row, why the peaks of neighbouring pulses cannot be told apart; None where they can.
+        window_ns: width of the cw window; 0.0 if pulsed.
         switching: share of the segments in which the emitter switched between states.
         withheld: why its pairs are in doubt; None where they are not.
     """
@@ -50,6 +53,7 @@ class Addable:
     decays: NDArray[np.int64] | None
     t0_ns: dict[int, float | None]
     overlap: tuple[str | None, ...]
+    window_ns: float
     switching: float
     withheld: str | None
 
@@ -71,6 +75,10 @@ class Counted:
     rows: dict[str, dict[str, Any]]
     addable: Addable | None
     refused: str | None = None
+
+    def row(self, state: str) -> dict[str, Any] | None:
+        """The numbers of a state, "brightest" being the last; None where there is none of that name."""
+        return self.rows.get(list(self.rows)[-1] if state == BRIGHTEST and self.rows else state)
 
 
 def count(run: Run, folder: str | None = None) -> Counted:
@@ -138,24 +146,23 @@ def _segments(pipeline: Pipeline, answers: Answers, row: int) -> NDArray[np.int6
 
 
 def slow_error(segments: NDArray[np.int64], layout: Layout) -> float | None:
-    """Standard error of the mean rate by the scatter of BLOCKS blocks of the segments, counts/s.
+    """Standard error of the mean rate by the scatter of equal blocks of the time in the segments, counts/s.
 
-    None where it is no more than counting noise. A rate that blinks or drifts more slowly than a block is known no
-    better than its few blocks tell.
+    The largest of those of BLOCKS of different sizes, as neighbouring blocks are alike where the rate wanders slowly.
+    None where it is no more than counting noise. A rate that wanders more slowly than the longest block is known no
+    better than the few blocks tell.
     """
-    if len(segments) < 4 * BLOCKS:
+    seconds = np.append(0.0, np.cumsum((segments[:, 1] - segments[:, 0]) * layout.tick_s))
+    photons = np.append(0.0, np.cumsum(segments[:, 3:].sum(axis=1).astype(np.float64)))
+    if seconds[-1] <= 0 or photons[-1] <= 0:
         return None
-    photons = segments[:, 3:].sum(axis=1).astype(np.float64)
-    seconds = (segments[:, 1] - segments[:, 0]) * layout.tick_s
-    starts = np.arange(BLOCKS) * len(segments) // BLOCKS
-    counts, spans = np.add.reduceat(photons, starts), np.add.reduceat(seconds, starts)
-    rate = counts.sum() / spans.sum()
-    if rate <= 0:
-        return None
-    scatter = float(np.sum((counts - rate * spans) ** 2 / (rate * spans)))
-    if scatter < chi2.ppf(CERTAIN, BLOCKS - 1):
-        return None
-    return float(sqrt(rate / spans.sum() * scatter / (BLOCKS - 1)))
+    rate, errors = photons[-1] / seconds[-1], []
+    for n in BLOCKS:
+        counts = np.diff(np.interp(np.linspace(0.0, seconds[-1], n + 1), seconds, photons))
+        scatter = float(np.sum((counts - photons[-1] / n) ** 2 / (photons[-1] / n)))
+        if scatter >= chi2.ppf(CERTAIN, n - 1):
+            errors.append(sqrt(rate / seconds[-1] * scatter / (n - 1)))
+    return max(errors, default=None)
 
 
 def _addable(answers: Answers, pipeline: Pipeline) -> Addable:
@@ -173,6 +180,7 @@ def _addable(answers: Answers, pipeline: Pipeline) -> Addable:
         pair.peaks_expected if pair is not None else None, window, expected,
         None if decays is None else decays.counts, {} if decays is None else decays.t0_ns,
         pair.overlap if pair is not None else (None,) * len(answers.rows),
+        next((zero.window_ns for zero in pair.zero if isinstance(zero, CwZero)), 0.0) if pair is not None else 0.0,
         float(answers.mixture.switching) if answers.mixture is not None else 0.0,
         pair.withheld if pair is not None else "no pairs were counted",
     )  # fmt: skip

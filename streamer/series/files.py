@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from streamer.errors import InputError
+from streamer.series.batches import USUAL
+from streamer.series.units import unit_of
 
 COLUMNS = ("part", "name", "state", "quantity", "x", "x_error", "value", "error", "low", "high", "unit", "reason")
-UNITS = {"rate_cps": "counts/s", "lifetime_ns": "ns", "g2_0": ""}
 
 
 def write_files(folder: Path, values: dict[str, Any]) -> list[Path]:
@@ -47,8 +48,8 @@ def _runs(values: dict[str, Any]) -> Iterator[dict[str, Any]]:
         if run["refused"]:
             yield place | {"reason": run["refused"]}
         for state, row in run["rows"].items():
-            for quantity, unit in UNITS.items():
-                yield place | {"state": state, "quantity": quantity, "unit": unit} | row[quantity]
+            for quantity in USUAL:
+                yield place | {"state": state, "quantity": quantity, "unit": unit_of(quantity)} | row[quantity]
 
 
 def _fits(values: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -9,23 +9,21 @@ from typing import Any
 import numpy as np
 
 from streamer.errors import InputError
-from streamer.estimators.estimate import Estimate, unknown
-from streamer.estimators.multiexciton import photon_energy_j
+from streamer.estimators.estimate import Z95, Estimate, unknown
+from streamer.estimators.multiexciton import cross_section_cm2, photon_energy_j
 from streamer.estimators.scan_fits import ScanFit, fit_scan
 from streamer.estimators.scan_laws import LAWS
 from streamer.estimators.scan_points import Pairs, Points, make_points
 from streamer.series.counted import Counted
-from streamer.series.quantity import BRIGHTEST, find, unit_of
+from streamer.series.quantity import find
 from streamer.series.reading import Series
 from streamer.series.table import HOM, Fit
+from streamer.series.units import POWERS, per_cm2, unit_of
 
-Z95 = 1.959963984540054
 NUMBER = ("value", "error", "low", "high")
 ABOVE = ("power_law", "arrhenius", "arrhenius_time", "quenching")  # laws of a scan variable above 0
 NOT_BELOW = ("saturation", "emission", "g2_power")
 SAME_RATE = 0.01  # share by which the laser rates of recordings may differ to be one
-INTENSITIES = {"w/cm2": 1.0, "kw/cm2": 1e3, "mw/cm2": 1e-3, "w/cm^2": 1.0, "kw/cm^2": 1e3, "w/cm²": 1.0, "kw/cm²": 1e3}
-POWERS = {"w": 1.0, "mw": 1e-3, "uw": 1e-6, "µw": 1e-6, "μw": 1e-6, "nw": 1e-9}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,8 +60,6 @@ def fit_series(series: Series, counted: Sequence[Counted]) -> list[FitFound]:
 def _one(series: Series, fit: Fit, counted: Sequence[Counted], done: Mapping[str, FitFound], where: str) -> FitFound:
     law = LAWS[fit.kind]
     assert fit.of is not None
-    if law.times and unit_of(fit.of) not in ("ns", ""):
-        raise InputError(f"{where}.of: {fit.kind} is of a time in ns, got {fit.of!r}")
     lowest = min(one.run.x or 0.0 for one in counted)
     if lowest < 0 if fit.kind in NOT_BELOW else lowest <= 0 and fit.kind in ABOVE:
         rule = "0 or more" if fit.kind in NOT_BELOW else "above 0"
@@ -72,7 +68,8 @@ def _one(series: Series, fit: Fit, counted: Sequence[Counted], done: Mapping[str
     for one in counted:
         number = find(one, fit.of, fit.state)
         if fit.dead_ns and number.value is not None:
-            number = scaled(number, _live(one, fit))
+            more = _live(one, fit)
+            number = scaled(number, more) if more else unknown("no detector with dead_ns could count so many photons")
         weighable = number.error or (number.low is not None and number.high is not None)
         if number.value is None:
             left_out.append((one.run.name, number.reason or "not known"))
@@ -108,17 +105,22 @@ def _one(series: Series, fit: Fit, counted: Sequence[Counted], done: Mapping[str
     return FitFound(fit, runs, points, refused, found, _derived(series, fit, found, used, where))
 
 
-def _live(one: Counted, fit: Fit) -> float:
+def _live(one: Counted, fit: Fit) -> float | None:
     """By how much more photons came than detectors counted, blind for `dead_ns` after each (not extended by others).
 
-    Under pulses a detector is blind for the whole pulses that lie within its dead time.
+    Under pulses a detector is blind for the whole pulses that lie within its dead time. None where it could not have
+    counted so many.
     """
-    row = one.rows[list(one.rows)[-1] if fit.state == BRIGHTEST else fit.state]
+    row, layout = one.row(fit.state) or {}, one.addable.plan.layout if one.addable is not None else None
     rates = np.array(row["photons_per_detector"]) / row["time_s"]
-    dead_ns, period_ns = fit.dead_ns or 0.0, one.summary["g2"].get("period_ns") or 0.0
-    if period_ns:
+    dead_ns = fit.dead_ns or 0.0
+    if layout is not None and layout.pulsed:
+        period_ns = layout.period * layout.fine_s * 1e9
         dead_ns = dead_ns // period_ns * period_ns
-    return float((rates / (1 - rates * dead_ns * 1e-9)).sum() / rates.sum())
+    blind = rates * dead_ns * 1e-9
+    if (blind >= 1).any():
+        return None
+    return float((rates / (1 - blind)).sum() / rates.sum()) if rates.sum() > 0 else 1.0
 
 
 def _or_nan(value: float | None) -> float:
@@ -127,7 +129,7 @@ def _or_nan(value: float | None) -> float:
 
 def _pairs(used: Sequence[Counted], fit: Fit) -> Pairs | None:
     """Central and side pairs of the state; None where a recording is not pulsed."""
-    rows = [one.rows[list(one.rows)[-1] if fit.state == BRIGHTEST else fit.state] for one in used]
+    rows = [one.row(fit.state) or {} for one in used]
     if not all("weight" in row for row in rows):
         return None
     central, side, weight = (np.array([float(row[key]) for row in rows]) for key in ("central", "side_pairs", "weight"))
@@ -160,30 +162,24 @@ def _rate_hz(fit: Fit, used: Sequence[Counted], where: str) -> float:
 def _derived(
     series: Series, fit: Fit, found: ScanFit, used: Sequence[Counted], where: str
 ) -> dict[str, tuple[Estimate, str]]:
-    """Weak-pump lifetime, saturation intensity, absorption cross-section."""
+    """Weak-pump lifetime, absorption cross-section; of those parameters that were fitted or are held."""
+    parameters = {name: Estimate(value, 0.0, value, value) for name, value in fit.fixed.items()} | found.parameters
     out: dict[str, tuple[Estimate, str]] = {}
-    parameters = found.parameters
     if fit.kind == "pump_rate":
         out["lifetime_ns"] = scaled(parameters["gamma"], 1e3, inverse=True), "ns"
     if fit.wavelength_nm is None:
         return out
-    energy = photon_energy_j(fit.wavelength_nm)
-    if fit.kind == "emission":
-        watts = _watts(series, where)
-        if fit.spot_um2 is None:
-            raise InputError(f"{where}.spot_um2: must be given for the absorption cross-section, with wavelength_nm")
-        factor = fit.spot_um2 * 1e-8 * energy * _rate_hz(fit, used, where) / watts
-        if "nbar_per_x" in parameters:
-            out["sigma_cm2"] = scaled(parameters["nbar_per_x"], factor), "cm2"
-    elif fit.kind == "saturation":
-        if fit.lifetime_ns is None:
-            raise InputError(f"{where}.lifetime_ns: must be given for the absorption cross-section, with wavelength_nm")
+    energy, unit = photon_energy_j(fit.wavelength_nm), series.table.scan.unit if series.table.scan is not None else ""
+    if fit.kind == "emission" and "nbar_per_x" in parameters and fit.spot_um2 is not None:
+        factor = fit.spot_um2 * 1e-8 * energy * _rate_hz(fit, used, where) / POWERS[unit]
+        out["sigma_cm2"] = scaled(parameters["nbar_per_x"], factor), "cm2"
+    elif fit.kind == "saturation" and fit.lifetime_ns is not None:
         value, error = fit.lifetime_ns if isinstance(fit.lifetime_ns, tuple) else (fit.lifetime_ns, 0.0)
-        sigma = scaled(parameters["I_s"], energy * 1e9 / (value * _per_cm2(series, fit, where)), inverse=True)
+        factor = cross_section_cm2(fit.wavelength_nm, 1e9 / value, per_cm2(unit, fit.spot_um2))
+        sigma = scaled(parameters["I_s"], factor, inverse=True)
         out["sigma_cm2"] = _blurred(sigma, error / value), "cm2"
     elif fit.kind == "pump_rate":
-        factor = energy * 1e6 / _per_cm2(series, fit, where)
-        out["sigma_cm2"] = scaled(parameters["slope"], factor), "cm2"
+        out["sigma_cm2"] = scaled(parameters["slope"], energy * 1e6 / per_cm2(unit, fit.spot_um2)), "cm2"
     return out
 
 
@@ -194,7 +190,7 @@ def scaled(estimate: Estimate, factor: float, *, inverse: bool = False) -> Estim
         value = None if estimate.value is None else estimate.value * factor
         return Estimate(value, None if estimate.error is None else estimate.error * factor, low, high, estimate.reason)
     low, high = (None if not one or one <= 0 else factor / one for one in (estimate.high, estimate.low))
-    if not estimate.value or not estimate.error:
+    if not estimate.value or estimate.error is None:
         return Estimate(None, None, low, high, estimate.reason or "not known")
     relative = estimate.error / estimate.value
     # A quotient is too high by its relative variance.
@@ -210,26 +206,6 @@ def _blurred(estimate: Estimate, relative: float) -> Estimate:
     high = None if estimate.high is None else value + float(np.hypot(estimate.high - value, extra))
     error = None if estimate.error is None else float(np.hypot(estimate.error, value * relative))
     return Estimate(value, error, low, high)
-
-
-def _watts(series: Series, where: str) -> float:
-    """Watts to a unit of the scan."""
-    unit = series.table.scan.unit if series.table.scan is not None else ""
-    if unit.lower() not in POWERS:
-        rule = "the cross-section needs a scan of power in W, mW, uW or nW"
-        raise InputError(f"{where}.wavelength_nm: {rule}, got {unit!r}")
-    return 1e-3 if unit == "mW" else POWERS[unit.lower()]
-
-
-def _per_cm2(series: Series, fit: Fit, where: str) -> float:
-    """W/cm2 to a unit of the scan."""
-    unit = series.table.scan.unit if series.table.scan is not None else ""
-    if unit.lower() in INTENSITIES:
-        return INTENSITIES[unit.lower()]
-    if fit.spot_um2 is None:
-        rule = "the cross-section needs a scan in W/cm2 or kW/cm2, or in uW with spot_um2"
-        raise InputError(f"{where}.wavelength_nm: {rule}, got {unit!r}")
-    return _watts(series, where) / (fit.spot_um2 * 1e-8)
 
 
 def plain_fit(one: FitFound, scan_unit: str) -> dict[str, Any]:

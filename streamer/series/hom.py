@@ -32,6 +32,9 @@ def _one(fit: Fit, counted: dict[str, Counted]) -> dict[str, Any]:
         if one.refused is not None:
             nothing = unknown(f"the {key} run was refused: {one.refused}").plain()
             return names | {"numbers": {"visibility": nothing, "corrected": nothing}, "remarks": [nothing["reason"]]}
+        if one.summary["g2"].get("central") is None:
+            nothing = unknown(f"the {key} run has no g2").plain()
+            return names | {"numbers": {"visibility": nothing, "corrected": nothing}, "remarks": [nothing["reason"]]}
     g2, g2_error = fit.g2 if isinstance(fit.g2, tuple) else (fit.g2, 0.0)
     values = hom_values(
         pair["parallel"].summary["g2"], pair["perpendicular"].summary["g2"], g2=g2, g2_error=g2_error,

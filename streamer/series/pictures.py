@@ -11,8 +11,8 @@ import numpy as np
 from streamer.result import Axis, Result
 from streamer.series.batches import StatisticsFound
 from streamer.series.fits import FitFound, name_unit
-from streamer.series.quantity import unit_of
 from streamer.series.reading import Series
+from streamer.series.units import unit_of
 from streamer.series.wording import label, told
 
 SPREAD = 20.0  # ratio of the largest to the least value from which an axis is logarithmic

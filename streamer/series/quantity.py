@@ -7,23 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from streamer.estimators.estimate import Estimate, unknown
-from streamer.series.counted import Counted
-
-BRIGHTEST = "brightest"
-UNITS = {
-    "rate_cps": "counts/s", "lifetime_ns": "ns", "one_over_e_ns": "ns", "g2_0": "", "photons": "", "time_s": "s",
-}  # fmt: skip
-ENDINGS = {
-    "_ns": "ns", "_cps": "counts/s", "_s": "s", "_hz": "Hz", "_mev": "meV", "_per_us": "1/us", "_us": "us", "_ps": "ps",
-}  # fmt: skip
-
-
-def unit_of(name: str) -> str:
-    """Unit of a quantity, by its name."""
-    last = name.rsplit(".", 1)[-1]
-    if last in UNITS:
-        return UNITS[last]
-    return next((unit for ending, unit in ENDINGS.items() if last.lower().endswith(ending)), "")
+from streamer.series.counted import BRIGHTEST, Counted
+from streamer.series.units import ENDINGS, UNITS
 
 
 def find(counted: Counted, name: str, state: str = "all") -> Estimate:
@@ -41,7 +26,7 @@ def find(counted: Counted, name: str, state: str = "all") -> Estimate:
         state = list(counted.rows)[-1]
     if "." in name:
         return _walk(counted.summary, name.replace("{state}", state).split("."))
-    row = counted.rows.get(state)
+    row = counted.row(state)
     if row is None:
         return unknown(f"no state {state!r}, only {', '.join(counted.rows)}")
     return _of_row(row, name)
@@ -57,8 +42,10 @@ def _of_row(row: Mapping[str, Any], name: str) -> Estimate:
         why = row.get("lifetime_reason") or "T2 has no nanotime"
         return _number(row.get(name), row.get("lifetime_error_ns"), *ends, why)
     if name == "g2_0":
-        why = row.get("g2_reason") or "no pairs were counted"
-        return _number(row.get(name), None, row.get("g2_low"), row.get("g2_high"), why)
+        why = row.get("g2_reason")
+        if why is not None and row.get(name) is not None:  # a number that is not the emitter's (overlapping peaks)
+            return unknown(why)
+        return _number(row.get(name), None, row.get("g2_low"), row.get("g2_high"), why or "no pairs were counted")
     if name in row:
         return _number(row[name], None, None, None, "not known")
     return unknown(f"no quantity {name!r}; known are {', '.join(UNITS)} and paths such as studies.NAME.KEY")
@@ -98,6 +85,8 @@ def _error_key(key: str) -> str:
 
 
 def _number(value: Any, error: Any, low: Any, high: Any, reason: str) -> Estimate:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+        return unknown("is no number")
     if value is None or not math.isfinite(value):
         return unknown(reason)
     return Estimate(float(value), error, low, high)

@@ -12,8 +12,10 @@ from pydantic import BaseModel, ValidationError
 
 from streamer.config import Settings, settings_from
 from streamer.errors import InputError
+from streamer.estimators.scan_laws import LAWS
 from streamer.registry import SOURCES
 from streamer.series.table import HOM, Fit, RunPart, Scan, Statistics, Sum, Table
+from streamer.series.units import POWERS, UNITS, per_cm2, unit_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,7 @@ def _check_names(table: Table, names: set[str], path: Path) -> None:
     """Fits and sums name only what there is."""
     shown = ", ".join(sorted(names)[:20])
     above: set[str] = set()
+    titles: set[str] = set()
     for at, fit in enumerate(table.fit):
         if fit.kind != HOM and table.scan is None:
             raise InputError(f"{path}: fit.{at}: a fit needs [scan], which names the variable; use [[statistics]] else")
@@ -166,10 +169,45 @@ def _check_names(table: Table, names: set[str], path: Path) -> None:
             if isinstance(source, str) and source not in above:
                 known = ", ".join(sorted(above)) or "there is none"
                 raise InputError(f"{path}: fit.{at}.known.{key}: must be a fit above ({known}), got {source!r}")
-        if fit.title in above:
+        if fit.title in titles:
             raise InputError(f"{path}: fit.{at}: two fits are called {fit.title!r}; give them a `name` each")
-        above.add(fit.title)
+        titles.add(fit.title)
+        if fit.kind != HOM:
+            above.add(fit.title)
+            _check_fit(fit, table.scan.unit if table.scan is not None else "", f"{path}: fit.{at}")
+    for at, told in enumerate(table.statistics):
+        _check_quantity(told.of, f"{path}: statistics.{at}")
     for at, one in enumerate(table.sum):
         for asked in one.runs or ():
             if asked not in names:
                 raise InputError(f"{path}: sum.{at}.runs: must be names of runs ({shown}), got {asked!r}")
+
+
+def _check_fit(fit: Fit, scan_unit: str, where: str) -> None:
+    """What a fit needs of the table alone, so that no recording is counted in vain."""
+    law, of = LAWS[fit.kind], fit.of or ""
+    _check_quantity(of, where)
+    if law.of is not None and unit_of(of) not in law.of:
+        kinds = " or ".join(unit or "a plain number" for unit in law.of)
+        raise InputError(f"{where}.of: {fit.kind} is of a quantity in {kinds}, got {of!r} in {unit_of(of) or 'none'}")
+    if fit.wavelength_nm is None or fit.kind not in ("emission", "saturation", "pump_rate"):
+        return
+    if fit.kind == "emission":
+        if scan_unit not in POWERS:
+            rule = "the cross-section needs a scan of power in W, mW, uW or nW"
+            raise InputError(f"{where}.wavelength_nm: {rule}, got {scan_unit!r}")
+        if fit.spot_um2 is None:
+            raise InputError(f"{where}.spot_um2: must be given for the absorption cross-section, with wavelength_nm")
+        return
+    if fit.kind == "saturation" and fit.lifetime_ns is None:
+        raise InputError(f"{where}.lifetime_ns: must be given for the absorption cross-section, with wavelength_nm")
+    if per_cm2(scan_unit, fit.spot_um2) <= 0:
+        rule = "the cross-section needs a scan in W/cm2 or kW/cm2, or in uW with spot_um2"
+        raise InputError(f"{where}.wavelength_nm: {rule}, got {scan_unit!r}")
+
+
+def _check_quantity(of: str, where: str) -> None:
+    if "." not in of and of not in UNITS:
+        raise InputError(
+            f"{where}.of: must be out of {', '.join(UNITS)} or a path such as studies.NAME.KEY, got {of!r}"
+        )

@@ -21,8 +21,6 @@ from streamer.series.reading import Run, Series
 from streamer.series.table import HOM, Statistics
 from streamer.studies import chosen
 
-LISTED = ("rate_cps", "lifetime_ns", "g2_0")
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
@@ -115,7 +113,7 @@ def _settings(series: Series, run: Run) -> Any:
 def _plain_run(one: Counted) -> dict[str, Any]:
     run = one.run
     rows = {
-        state: {name: find(one, name, state).plain() for name in LISTED}
+        state: {name: find(one, name, state).plain() for name in USUAL}
         | {key: row[key] for key in ("photons", "time_s", "central", "side_pairs") if key in row}
         for state, row in one.rows.items()
     }

@@ -90,6 +90,9 @@ class Fit(_Part):
             raise ValueError("needs `of`, the quantity that is fitted, such as rate_cps")
         if self.dead_ns is not None and self.of != "rate_cps":
             raise ValueError(f"dead_ns corrects rate_cps, not {self.of}; leave it out")
+        twice = sorted(set(self.fixed) & set(self.known))
+        if twice:
+            raise ValueError(f"{twice[0]} is both fixed and known; leave one of them out")
         law = LAWS[self.kind]
         constants = dict.fromkeys(law.constants, 1.0)  # which the recordings may give
         law.check([*self.fixed, *self.known], self.extra, constants)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import floor, log10
 
 from streamer.estimators.estimate import Estimate
-from streamer.series.quantity import unit_of
+from streamer.series.units import unit_of
 
 LABELS = {"rate_cps": "count rate", "lifetime_ns": "lifetime", "g2_0": "g2(0)", "one_over_e_ns": "1/e time"}
 PLAIN = (1e-3, 1e5)  # values outside are written with an exponent
@@ -28,7 +28,8 @@ def with_error(value: float, error: float | None) -> str:
 def told(name: str, estimate: Estimate, unit: str) -> str:
     """`name = value ± error unit`, or what is known instead."""
     if estimate.value is None:
-        ends = [f"{sign} {end:.3g}" for sign, end in ((">", estimate.low), ("<", estimate.high)) if end is not None]
+        low = estimate.low or None  # above 0 goes without saying
+        ends = [f"{sign} {end:.3g}" for sign, end in ((">", low), ("<", estimate.high)) if end is not None]
         return f"{name} {' '.join(ends)} {unit}".rstrip() if ends else f"{name}: not determined"
     return f"{name} = {with_error(estimate.value, estimate.error)} {unit}".rstrip()
 

@@ -13,7 +13,6 @@ from streamer.estimators.decay_answer import MISFIT, DecayFit
 from streamer.estimators.decay_fit import fit_decay
 from streamer.estimators.excitation import locate_excitation
 from streamer.estimators.g2 import PulsedG2
-from streamer.estimators.recorded import bridged, unrecorded
 from streamer.estimators.response import Measured, measured_response
 from streamer.result import Axis, Result
 from streamer.study import View
@@ -54,32 +53,31 @@ class _Setting:
     def __init__(self, view: View, used: list[int]) -> None:
         layout, decays = view.plan.layout, view.answers.decays
         assert decays is not None
-        self.view, self.used, self.decays = view, used, decays
+        self.view, self.used, self.decays, self.response = view, used, decays, view.response
         resolution_ns = layout.resolution_s * 1e9
         self.bin_ns, self.period_ns = resolution_ns * (1 << layout.nanotime_shift), layout.period * resolution_ns
         self.channels = [layout.detectors[d] for d in used]
         self.remarks: list[str] = []
-        inside = math.ceil(layout.period / (1 << layout.nanotime_shift))
-        self.hidden = np.zeros((len(used), decays.counts.shape[2]), bool)
-        self.sigma, self.t0 = [], []
+        if self.response is not None and abs(self.response.period_ns / self.period_ns - 1) > OTHER_PERIOD:
+            self.remarks.append(
+                f"irf: its laser period is {self.response.period_ns:.6g} ns, not {self.period_ns:.6g} ns; "
+                "a Gaussian is taken"
+            )
+            self.response = None
+        self.hidden = decays.hidden[used]
+        self.sigma = [decays.blur_ns.get(channel) or USUAL_BLUR_NS for channel in self.channels]
+        self.t0 = [float(decays.t0_ns[channel] or 0.0) for channel in self.channels]
         self.measured: list[Measured | None] = []
-        for i, d in enumerate(used):
-            each = decays.counts[0, d, :inside]
-            self.hidden[i, :inside] = unrecorded(each)
-            place = locate_excitation(bridged(each, self.hidden[i, :inside]), self.bin_ns, self.period_ns)
-            self.sigma.append(place.sigma_ns or USUAL_BLUR_NS)
-            self.t0.append(float(decays.t0_ns[self.channels[i]] or 0.0))
-            self.measured.append(self._response(self.channels[i], i))
+        for i, channel in enumerate(self.channels):
+            self.measured.append(self._response(channel, i))
         some = [one is not None for one in self.measured]
         self.said = "measured" if all(some) else "Gaussian" if not any(some) else "measured for some channels"
 
     def _response(self, channel: int, i: int) -> Measured | None:
         """The measured response of a detector, and its decay's excitation moved to the response's centre of mass."""
-        response = self.view.response
+        response = self.response
         if response is None:
             return None
-        if abs(response.period_ns / self.period_ns - 1) > OTHER_PERIOD:
-            self.remarks.append(f"irf: its laser period is {response.period_ns:.6g} ns, not {self.period_ns:.6g} ns")
         counts = response.counts.get(channel)
         found = (
             "it has no photons" if counts is None else measured_response(counts, response.bin_ns, response.period_ns)
@@ -142,6 +140,8 @@ class _Setting:
         pulses, with so much less light each, hide as much.
         """
         layout, answers = self.view.plan.layout, self.view.answers
+        if not np.isfinite(answers.time_s[row]):
+            return "pile_up: the time is in doubt, and with it how many pulses there were"
         pulses = answers.time_s / (layout.period * layout.resolution_s)
         if row == 0 and len(answers.rows) > 1 and answers.photons[1:].sum():
             photons = answers.photons[1:][:, self.used].astype(float)

@@ -12,6 +12,7 @@ from streamer.estimators.antibunching import Dip, fit_dip
 from streamer.estimators.background import signal_share, without_background
 from streamer.estimators.bunching import bunching
 from streamer.estimators.comb_fit import CombFit, fit_comb
+from streamer.estimators.estimate import unknown
 from streamer.estimators.g2 import PulsedG2
 from streamer.result import Axis, Result
 from streamer.study import Values, View
@@ -53,16 +54,24 @@ def _corrected(view: View, correlation: Correlation, row: int) -> Values | None:
     layout, zero = view.plan.layout, correlation.zero[row]
     missing = [channel for channel in correlation.pair if channel not in given]
     if missing:
-        return {"value": None, "error": None, "low": None, "high": None,
-                "reason": f"background_cps does not name channel {missing[0]}"}  # fmt: skip
+        return unknown(f"background_cps does not name channel {missing[0]}").plain()
     told = [given[channel] for channel in correlation.pair]
     rate, error = zip(*(one if isinstance(one, tuple) else (one, 0.0) for one in told), strict=True)
-    photons = [view.answers.photons[row][layout.detector_of[channel]] for channel in correlation.pair]
     time_s = float(view.answers.time_s[row])
-    measured = tuple(float(n) / time_s if time_s > 0 else 0.0 for n in photons)
-    share = signal_share((measured[0], measured[1]), (rate[0], rate[1]), (error[0], error[1]))
+    if not time_s > 0:
+        return unknown("no time was spent there").plain()
+    a, b = (float(view.answers.photons[row][layout.detector_of[channel]]) / time_s for channel in correlation.pair)
+    share = signal_share((a, b), (rate[0], rate[1]), (error[0], error[1]), _product(view, correlation, row) / time_s)
     value = zero.g2_0 if isinstance(zero, PulsedG2) else zero.value
     return without_background(value, zero.low, zero.high, share, zero.reason).plain()
+
+
+def _product(view: View, correlation: Correlation, row: int) -> float:
+    """Integral of the product of both detectors' rates over the time that g2(0) is normalised by, counts^2/s."""
+    layout = view.plan.layout
+    if correlation.peaks_expected is not None:  # pairs of photons in the same pulse, were they independent
+        return float(correlation.peaks_expected[row][layout.lags]) / (layout.period * layout.fine_s)
+    return float(correlation.tau_expected[row][layout.tau_half]) / (layout.tau_width * layout.fine_s)
 
 
 def _comb(view: View, correlation: Correlation, row: int) -> tuple[Values, NDArray[np.float64]]:
@@ -113,7 +122,8 @@ def _words(row: dict[str, Any]) -> str:
     if fit["reason"]:
         text = str(fit["reason"])
     elif fit["model"] == "comb":
-        text = f"comb: g2(0) {_number(fit['g0'])}, lifetime {_number(fit['tau_ns'], 'ns')} -> {fit['verdict']}"
+        text = f"comb: g2(0) {_number(fit['g0'])} above what is flat, lifetime {_number(fit['tau_ns'], 'ns')}"
+        text += f" -> {fit['verdict']}"
     else:
         text = f"{fit['model']}: g2(0) {_number(fit['g0'])}, antibunching time {_number(fit['t1_ns'], 'ns')}"
         if fit["model"] == "shelving":

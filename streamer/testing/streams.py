@@ -192,7 +192,8 @@ def segments(chunks: Iterable[Chunk], layout: Layout) -> Iterator[Segment]:
             own = part(whole, start, stop)
             n = int(np.isin(own.channel, layout.detectors).sum())
             level = layout.scale.n  # the row `mixed`: too short to have a level
-            if 2 * (stop - start) >= ticks or start in changes or stop in changes:
+            known = (start in changes or stop in changes) and stop - start > layout.window
+            if 2 * (stop - start) >= ticks or known:
                 scaled = n if stop - start == ticks else round(n * (ticks / (stop - start)))
                 level = max(i for i, edge in enumerate(layout.scale.edges[:-1]) if edge <= scaled)
             if stop > start:

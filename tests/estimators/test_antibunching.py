@@ -3,16 +3,15 @@
 import numpy as np
 import pytest
 
-from streamer.estimators.antibunching import fit_dip, jitter_of
+from streamer.estimators.antibunching import fit_dip
 from streamer.estimators.two_sided import mean_over_bins
 
 TAU = np.arange(-500, 501) * 0.5
 EDGES = np.append(TAU - 0.25, TAU[-1] + 0.25)
 
 
-def histogram(seed, level, g0, t1, c=0.0, t2=1.0, sigma=0.3, shift=0.0):
-    x = EDGES - shift
-    curve = 1 - (1 - g0 + c) * mean_over_bins(x, t1, sigma) + c * mean_over_bins(x, t2, sigma)
+def histogram(seed, level, g0, t1, c=0.0, t2=1.0, sigma=0.3):
+    curve = 1 - (1 - g0 + c) * mean_over_bins(EDGES, t1, sigma) + c * mean_over_bins(EDGES, t2, sigma)
     return np.random.default_rng(seed).poisson(level * curve), np.full(len(TAU), float(level))
 
 
@@ -36,10 +35,18 @@ def test_a_shelf_is_seen_and_measured():
     assert dip.t2_ns.low < 50 < dip.t2_ns.high
 
 
-def test_a_centre_is_found():
-    dip = fit_dip(TAU, *histogram(3, 400, 0.05, 8.0, shift=21.3), 0.3, centre_ns=None)
-    assert dip.t0_ns.low < 21.3 < dip.t0_ns.high
-    assert dip.g0.low < 0.05 < dip.g0.high
+def test_bunching_slower_than_the_window_is_not_measured():
+    dip = fit_dip(TAU, *histogram(3, 3000, 0.1, 6.0, 0.3, 400.0), 0.3)
+    assert dip.model == "shelving"
+    assert dip.g0.low < 0.1 < dip.g0.high
+    assert dip.c.value is dip.t2_ns.value is dip.plateau.value is None
+    assert "widen tau_window_ns" in dip.t2_ns.reason
+
+
+def test_a_bin_without_accidental_pairs_has_a_sentence_of_its_own():
+    pairs, expected = histogram(5, 400, 0.05, 12.0)
+    expected[-1] = 0.0
+    assert "no accidental pairs" in fit_dip(TAU, pairs, expected).reason
 
 
 def test_a_model_of_bin_centres_would_be_biased_and_this_is_not():
@@ -74,7 +81,3 @@ def test_a_dip_far_below_jitter_has_only_an_area():
 def test_a_dip_of_coherent_depth_is_not_single():
     dip = fit_dip(TAU, *histogram(7, 3000, 0.8, 10.0), 0.3)
     assert dip.verdict == "not single"
-
-
-def test_jitters_add_in_squares():
-    assert jitter_of(0.3, 0.4) == pytest.approx(0.5)

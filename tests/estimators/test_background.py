@@ -25,15 +25,32 @@ def test_an_error_of_the_background_widens():
 
 
 def test_noise_may_go_below_nothing_and_the_interval_may_not():
-    found = without_background(0.1, 0.05, 0.2, signal_share((1000.0, 1000.0), (200.0, 200.0)))
+    found = without_background(0.1, 0.05, 0.5, signal_share((1000.0, 1000.0), (200.0, 200.0)))
     assert found.value < 0
     assert found.low == 0.0
-    assert found.high >= 0.0
+    assert found.high > 0.0
+
+
+def test_light_that_blinks_has_its_pairs_from_its_bright_times():
+    # On half the time at 1000, else dark, on 100 of background; signal alone has 0.2.
+    on, off, dark = 1100.0, 100.0, 100.0
+    mean, product = (on + off) / 2, (on**2 + off**2) / 2
+    measured = (product + (0.2 - 1) * 1000.0**2 / 2) / product
+    share = signal_share((mean, mean), (dark, dark), product_cps2=product)
+    assert without_background(measured, measured - 0.01, measured + 0.01, share).value == pytest.approx(0.2)
+    steady = signal_share((mean, mean), (dark, dark))
+    assert without_background(measured, measured - 0.01, measured + 0.01, steady).value < 0.1
+
+
+def test_more_background_than_pairs_is_said():
+    found = without_background(0.05, 0.03, 0.08, signal_share((1000.0, 1000.0), (500.0, 500.0)))
+    assert found.value is None
+    assert "less of it than said" in found.reason
 
 
 @pytest.mark.parametrize(
     ("rates", "background", "why"),
-    [((0.0, 10.0), (1.0, 1.0), "no photons"), ((100.0, 100.0), (95.0, 1.0), "nearly all of the 100")],
+    [((0.0, 10.0), (1.0, 1.0), "no photons"), ((100.0, 100.0), (100.0, 1.0), "nearly all of what is counted")],
 )
 def test_what_cannot_be_corrected(rates, background, why):
     share = signal_share(rates, background)

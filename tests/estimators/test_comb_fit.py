@@ -71,3 +71,16 @@ def test_a_window_without_side_peaks():
     short = np.abs(TAU) < 1.5 * PERIOD
     one = fit_comb(TAU[short], emitter(1, 0.1, 2.0, 500)[short], PERIOD)
     assert "widen tau_window_ns" in one.reason
+
+
+@pytest.mark.parametrize(("lifetime", "sigma"), [(0.02, 0.1), (0.04, 0.03)])
+def test_peaks_narrower_than_a_bin_are_counted_and_not_fitted(lifetime, sigma):
+    one = fit_comb(TAU, emitter(5, 0.1, lifetime, 3000, sigma), PERIOD, sigma)
+    assert "count them" in one.reason
+    assert one.g0.value is None
+
+
+def test_bins_too_wide_for_a_peak():
+    wide = np.add.reduceat(emitter(1, 0.1, 2.0, 500)[: 96 * 7], np.arange(0, 96 * 7, 7))
+    one = fit_comb(np.arange(-48, 48) * 7 * WIDTH, wide, PERIOD)
+    assert "shorten tau_bin_ns" in one.reason

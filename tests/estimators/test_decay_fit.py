@@ -174,3 +174,23 @@ def test_bad_input_is_one_line(decay):
         fit_decay(counts, WIDTH, PERIOD, [11.0], pulses=100)
     with pytest.raises(InputError, match="bins must cover the laser period"):
         fit_decay(counts[:, :100], WIDTH, PERIOD, [11.0])
+
+
+def test_a_flat_decay_has_no_two_lifetimes():
+    counts = np.random.default_rng(3).poisson(20, (1, 3126))
+    fit = fit_decay(counts, WIDTH, PERIOD, [5.0], model="bi", sigma_ns=SIGMA)
+    assert fit.lifetimes_ns == () or all(one.value is None for one in fit.lifetimes_ns)
+    assert fit.mean_intensity_ns.value is None
+
+
+def test_an_exponent_at_an_end_of_what_was_tried_is_not_told():
+    box = np.zeros(3126, np.int64)
+    box[160:1200] = np.random.default_rng(4).poisson(100, 1040)
+    fit = fit_decay(box[None], WIDTH, PERIOD, [160 * WIDTH], model="stretched", sigma_ns=SIGMA)
+    assert fit.beta is None or fit.beta.value is None
+
+
+def test_pile_up_with_a_detector_that_saw_nothing(decay):
+    counts = np.stack([decay(np.random.default_rng(5), 20.0, PERIOD, WIDTH, 5.0, SIGMA, 20_000), np.zeros(3126, int)])
+    fit = fit_decay(counts, WIDTH, PERIOD, [5.0, 5.0], model="mono", sigma_ns=SIGMA, pulses=2e5)
+    assert within(fit.lifetimes_ns[0], 20.0)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from streamer.estimators.decay_model import Stretched, by_shares, gaussian_exponential, measured_exponential
+from streamer.estimators.decay_model import Stretched, by_shares, measured_exponential
+from streamer.estimators.decay_shape import gaussian_exponential
 from streamer.estimators.response import Measured
 
 PERIOD = 25.3

@@ -216,3 +216,16 @@ def test_intervals_hold_the_truth():
     z = np.array([one.value - 690 for one in found])
     assert 0.92 < held < 0.975
     assert abs(z.mean() / z.std()) < 0.1 + 2 / np.sqrt(600)
+
+
+def test_a_scan_that_is_saturated_throughout_knows_the_most_and_bounds_the_scale():
+    rng, x = np.random.default_rng(6), np.linspace(100.0, 1000.0, 8)
+    told = 0
+    for _ in range(20):
+        truth = 5000.0 * x / (x + 2.0)
+        fit = fit_scan("saturation", make_points(x, truth * (1 + 0.015 * rng.standard_normal(8)), 0.015 * truth))
+        scale, most = fit.parameters["I_s"], fit.parameters["rate_max"]
+        assert scale.value is not None
+        assert scale.low == 0.0 or scale.low > 0
+        told += most.low < 5000 < most.high
+    assert told >= 15

@@ -40,8 +40,11 @@ def put(view, counts, thresholds, start=None, stop=None, **settings):
     lines[:, 0], lines[:, 1], lines[:, 3] = start, stop, counts
     lines[:, 2] = scale.levels(np.asarray(counts), stop - start)
     answers = replace(view.answers, thresholds_cps=tuple(thresholds), states=states_from_thresholds(thresholds))
-    return replace(view, segments=lines, answers=answers, origin=int(start[0]) if len(start) else 0,
-                   settings=settings_from({**view.settings.model_dump(), **settings}))  # fmt: skip
+    return replace(
+        view, tables=view.tables | {"sequence": {"segments": lines}}, answers=answers,
+        origin=int(start[0]) if len(start) else 0,
+        settings=settings_from({**view.settings.model_dump(), **settings}),
+    )  # fmt: skip
 
 
 def exponential(rng, means_s, seconds, counts, step=0.01):

@@ -64,8 +64,6 @@ def test_pulsed_light_is_heralded():
 
 
 def test_background_comes_from_the_rates_given():
-    if "background_cps" not in settings_from({}).model_fields_set | set(type(settings_from({})).model_fields):
-        pytest.skip("no such setting")
     options = {"duration": "1", "seed": "5", "eta_c": "0.1"}
     summary, *_ = found("simulate:cascade", options, cascade=[0, 1], cascade_known=LEAKS, background_cps={0: 50, 1: 50})
     rate = [one["rate_cps"] for one in open_source("simulate:cascade", options).info.truth["states"][0]["channels"]]

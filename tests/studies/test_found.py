@@ -8,18 +8,12 @@ import pytest
 from streamer import studies
 from streamer.config import Settings
 from streamer.errors import InputError
-from streamer.pipeline import Pipeline
 from streamer.result import Result
 
 
 @pytest.fixture
-def view(dot):
-    info, chunks, end = dot
-    pipeline = Pipeline(info, Settings())
-    for chunk in chunks:
-        pipeline.feed(chunk)
-    pipeline.finish(end)
-    return pipeline.view()
+def view(counted_dot):
+    return counted_dot.view()
 
 
 @pytest.fixture
@@ -28,15 +22,16 @@ def only(monkeypatch):
 
     def put(study, needs=("pairs",)):
         module = SimpleNamespace(NAME="mine", NEEDS=needs, study=study, lines=lambda values: [f"mine: {values}"])
-        monkeypatch.setattr(studies, "found", lambda: {"mine": module})
+        monkeypatch.setattr(studies, "names", lambda: ("mine",))
+        monkeypatch.setattr(studies, "load", {"mine": module}.__getitem__)
 
     return put
 
 
 def test_every_study_of_the_folder_answers_and_can_be_read(view):
     results = studies.run(view)
-    assert {one.name for one in results} >= set(studies.found()) - {"cascade"}
-    values = {one.name: one.values for one in results if one.name in studies.found()}
+    assert {one.name for one in results} >= set(studies.names()) - {"cascade"}
+    values = {one.name: one.values for one in results if one.name in studies.names()}
     lines = studies.lines(values)
     assert lines
     assert all(isinstance(line, str) and "\n" not in line for line in lines)
@@ -62,10 +57,15 @@ def test_a_doubt_takes_its_place(view, only):
     assert studies.lines({"mine": result.values}) == ["mine: two detectors behind one router"]
 
 
-def test_a_broken_study_breaks_nothing_else(view, only):
+@pytest.mark.parametrize("error", [ZeroDivisionError, KeyError, AssertionError, RuntimeError])
+def test_a_broken_study_breaks_nothing_else(view, only, error):
     def broken(view):
-        raise ZeroDivisionError("by nothing")
+        raise error("by nothing")
 
     only(broken)
     (result,) = studies.run(view)
-    assert result.values == {"reason": "failed: ZeroDivisionError: by nothing"}
+    assert result.values["reason"].startswith(f"failed: {error.__name__}: ")
+
+
+def test_a_study_is_called_as_its_file():
+    assert all(name == studies.load(name).NAME for name in studies.names())

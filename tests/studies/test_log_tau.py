@@ -83,7 +83,7 @@ def test_more_pairs_have_results_of_their_own() -> None:
 
 def test_nothing_where_there_is_nothing_to_correlate() -> None:
     view = run(2, log_tau=True).view()
-    assert study(replace(view, segments=view.segments[:0])) == []
+    assert study(replace(view, tables=view.tables | {"sequence": {"segments": view.segments[:0]}})) == []
     plan = replace(view.plan, layout=replace(view.plan.layout, pairs=()))
     assert study(replace(view, plan=plan)) == []
 

@@ -115,6 +115,23 @@ def grounds(rng: np.random.Generator, trials: int) -> Iterator[Trial]:
         yield _trial(f"g0 {g0}, {side:g} pairs a peak, signal {rho}, background +-{relative}", g0, estimate)
 
 
+def blinking_grounds(rng: np.random.Generator, trials: int) -> Iterator[Trial]:
+    """The same of an emitter that is on half the time: its pairs come from its bright times."""
+    lags = np.arange(-10, 11)
+    for at in range(trials):
+        g0, side, rho, relative = GROUNDS[at % len(GROUNDS)]
+        dark, signal = (1 - rho) * 1000.0, rho * 1000.0
+        bright, mean = signal + dark, signal / 2 + dark
+        product = (bright**2 + dark**2) / 2
+        expected = np.full(21, side)
+        expected[10] = side * (product + (g0 - 1) * signal**2 / 2) / product
+        found = pulsed_g2(lags, rng.poisson(expected))
+        measured = rng.normal(dark, relative * dark, 2)
+        share = signal_share((mean, mean), (measured[0], measured[1]), (relative * dark,) * 2, product)
+        estimate = without_background(found.g2_0, found.low, found.high, share, found.reason)
+        yield _trial(f"g0 {g0}, {side:g} pairs a peak, signal {rho}, background +-{relative}", g0, estimate)
+
+
 TOLD = "20 to 1000 accidental pairs a bin, dips of 8 to 30 ns, jitter up to half of it"
 CASES = [
     Case("g2(0) of a fitted cw dip", TOLD, dips("g0", 0)),
@@ -124,4 +141,5 @@ CASES = [
     Case("g2(0) of the fitted comb", "lifetimes of 0.1 to 0.4 periods, 100 to 3000 pairs a peak", combs("g0")),
     Case("lifetime of the fitted comb", "lifetimes of 0.1 to 0.4 periods, 100 to 3000 pairs a peak", combs("tau_ns")),
     Case("g2(0) without background", "pulsed, 50 to 1000 pairs a peak, background known to 5 to 20 %", grounds),
+    Case("g2(0) without background, blinking", "the same, on half the time", blinking_grounds),
 ]
