@@ -374,8 +374,8 @@ def test_a_hom_fit_is_no_source_of_a_parameter(tmp_path):
 
 @pytest.mark.parametrize(
     ("unit", "spot", "per"),
-    [("W/cm2", None, 1.0), ("kW/cm2", None, 1e3), ("mW/cm2", None, 1e-3), ("MW/cm2", None, 1e6), ("uW", 2.0, 1e-6 / 2e-8),
-     ("uW", None, 0.0), ("V", 2.0, 0.0), ("W/m2", None, 0.0)],
+    [("W/cm2", None, 1.0), ("kW/cm2", None, 1e3), ("mW/cm2", None, 1e-3), ("MW/cm2", None, 1e6),
+     ("uW", 2.0, 1e-6 / 2e-8), ("uW", None, 0.0), ("V", 2.0, 0.0), ("W/m2", None, 0.0)],
 )  # fmt: skip
 def test_units_of_intensity(unit, spot, per):
     assert per_cm2(unit, spot) == pytest.approx(per)

@@ -92,8 +92,11 @@ def fit_decay(
     tried = tuple(COMPONENTS) if model == "auto" else (model,)
     fits: dict[str, tuple[Expectation, Maximum]] = {}
     for kind in tried:
-        if kind == "tri" and "mono" in fits and fits["bi"][1].bic(photons) > fits["mono"][1].bic(photons):
-            continue  # where a second lifetime is one too many, so is a third
+        if "mono" in fits and "bi" in fits:
+            gain = fits["mono"][1].deviance - fits["bi"][1].deviance
+            # Where a second lifetime is one too many, so is a third; where it gains next to nothing, so does a stretch.
+            if gain < {"tri": 2.0, "stretched": 0.5}[kind] * math.log(max(photons, 2)):
+                continue
         expectation = Expectation(kind, cells, measured, pulses, sigma_known=sigma_known)
         guess = _Guess(expectation, start, width, least, bin_ns)
         begin = guess.values

@@ -8,6 +8,7 @@ throughout; over any one period that begins before the response the integral gro
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,11 +136,18 @@ class Stretched:
 
     def _delays(self, sigma: float) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
         if self._response is None:
-            nodes, weight = np.polynomial.hermite_e.hermegauss(FAR_NODES)
-            return _gaussian(sigma, NODES), (sigma * nodes, weight / weight.sum())
+            nodes, weight = _far_nodes()
+            return _gaussian(sigma, NODES), (sigma * nodes, weight)
         response = self._response
         at = np.asarray(response.start_ns + (np.arange(len(response.shares)) + 0.5) * response.bin_ns, np.float64)
         return _pooled(at, response.shares, 2 * NODES), _pooled(at, response.shares, 3 * FAR_NODES)
+
+
+@cache
+def _far_nodes() -> tuple[Floats, Floats]:
+    """Places in standard deviations and weights of a Gaussian by quadrature, float64[FAR_NODES] each."""
+    nodes, weight = np.polynomial.hermite_e.hermegauss(FAR_NODES)
+    return nodes, weight / weight.sum()
 
 
 def _table(beta: float) -> Floats:

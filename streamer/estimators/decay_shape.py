@@ -101,8 +101,8 @@ def gaussian_exponential(y: Floats, ln_tau: float, ln_sigma: float, period: floa
     # Excited and not yet emitted: of this pulse, and of all before it.
     waiting = np.exp(grown + log_ndtr(u - ratio))
     once = -math.expm1(-period / tau)
-    # Below 1 wherever the response is narrow beside the period; a search may try others.
-    tail = np.exp(np.minimum(grown - (period / tau + math.log(once)), 0.0))
+    # A search may try a response that is wide beside the period; it must come back with a number.
+    tail = np.exp(np.minimum(grown - (period / tau + math.log(once)), 300.0))
     left = waiting + tail
     out = np.empty((4 if slopes else 1, len(y)))
     out[0] = begun - left

@@ -26,6 +26,7 @@ LEAST = 1e-12  # expected counts below which a bin is not believed to be empty f
 NEAR_BOUND = 1e-4  # of its size: nearer ends of an interval are the bound
 ALIKE = 1e-3  # of log-likelihood: less than a twentieth of a standard error
 NEAR_ENOUGH = 0.01  # of log-likelihood to the maximum: a seventh of a standard error
+MOST_CALLS = 2000  # of the model in one search; a fit that works takes some hundred
 TOLERANCE = 0.01  # of Minuit: the minimum is known to a thousandth of a standard error
 
 
@@ -105,7 +106,7 @@ class Maximum:
             )
             trial.fixed = self._minuit.fixed
             trial.values[name], trial.fixed[name] = value, True
-            trial.migrad(ncall=2000)
+            trial.migrad(ncall=MOST_CALLS)
             return float(trial.fval - best - rise)
 
         step = error if np.isfinite(error) and error > 0 else max(abs(start), 1e-3)
@@ -189,26 +190,30 @@ def maximise(
         minuit.limits[name] = (limits or {}).get(name, (None, None))
         minuit.errors[name] = max(abs(start[name]) * 0.1, 1e-4)
         minuit.fixed[name] = name in fixed
+
+    def there() -> Maximum:
+        """Where Minuit is, and whether that is near enough: some models cannot be worked out to what it asks for."""
+        covariance = np.zeros((len(names), len(names)))
+        if minuit.covariance is not None:
+            covariance = np.array(minuit.covariance, np.float64)
+        found = Maximum(
+            names, np.array(minuit.values, np.float64), np.sqrt(np.maximum(np.diag(covariance), 0.0)), covariance,
+            2.0 * float(minuit.fval), len(names) - len(fixed), bool(minuit.valid), frozenset(search), minuit, objective,
+            gradient,
+        )  # fmt: skip
+        if not found.converged and gradient is not None and slopes is not None:
+            found.converged = _missing(found, model, slopes, counts, fixed) < NEAR_ENOUGH
+        elif not found.converged and minuit.fmin is not None:
+            found.converged = bool(minuit.fmin.edm < NEAR_ENOUGH)
+        return found
+
     with np.errstate(all="ignore"):
-        minuit.migrad(ncall=20_000)
-        if not minuit.valid:
-            minuit.simplex(ncall=20_000)
-            minuit.migrad(ncall=20_000)
+        minuit.migrad(ncall=MOST_CALLS)
+        if not there().converged:
+            minuit.simplex(ncall=MOST_CALLS // 4)
+            minuit.migrad(ncall=MOST_CALLS)
         minuit.hesse()
-    covariance = np.zeros((len(names), len(names)))
-    if minuit.covariance is not None:
-        covariance = np.array(minuit.covariance, np.float64)
-    found = Maximum(
-        names, np.array(minuit.values, np.float64), np.sqrt(np.maximum(np.diag(covariance), 0.0)), covariance,
-        2.0 * float(minuit.fval), len(names) - len(fixed), bool(minuit.valid), frozenset(search), minuit, objective,
-        gradient,
-    )  # fmt: skip
-    # Minuit is asked for more than some models can be worked out to; how far off the maximum is says enough.
-    if not found.converged and gradient is not None and slopes is not None:
-        found.converged = _missing(found, model, slopes, counts, fixed) < NEAR_ENOUGH
-    elif not found.converged and minuit.fmin is not None:
-        found.converged = bool(minuit.fmin.edm < NEAR_ENOUGH)
-    return found
+        return there()
 
 
 def _missing(found: Maximum, model: Model, slopes: Slopes, counts: Floats, fixed: Sequence[str]) -> float:

@@ -15,7 +15,7 @@ from streamer.study import View
 from streamer.trace import POINTS
 
 NAME = "lifetime_trace"
-NEEDS = ("nanotimes",)
+NEEDS = ("nanotimes", "times")
 ALIKE_NS = 0.2  # by which the detectors' periods may begin differently
 BLIND = "the nanotime of the excitation was not known when counting began; set t0_ns"
 
