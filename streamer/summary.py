@@ -116,7 +116,8 @@ def state_values(answers: Answers) -> tuple[list[dict[str, Any]], list[str]]:
     if answers.mixture is not None and answers.mixture.fits and answers.mixture.switching > SWITCHING:
         warnings.append(
             f"states: the emitter switched within {100 * answers.mixture.switching:.1f} % of the segments; their "
-            "photons are filed under a state in between and bias its lifetime and g2; shorter bins would do less so"
+            "photons are filed under a state in between and bias its lifetime, the shape of its decay and its g2; "
+            'segments = "changes" or shorter bins do less so'
         )
     if answers.mixture is not None and answers.mixture.reason:
         warnings.append(f"states: {answers.mixture.reason}")

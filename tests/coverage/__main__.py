@@ -16,11 +16,19 @@ PAGE = Path(__file__).parents[2] / "docs/coverage.md"
 TRIALS = 1000
 
 
+def say(line: str) -> None:
+    """Where the run is."""
+    print(line, file=sys.stderr, flush=True)  # noqa: T201
+
+
 def main() -> int:
     """Draw, print, and write the page where asked to."""
     parser = argparse.ArgumentParser(prog="python -m tests.coverage", description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=TRIALS, help="simulated emitters per case")
     parser.add_argument("--only", metavar="NAME", help="only the files in tests/coverage/cases with NAME in their name")
+    parser.add_argument(
+        "--keep", type=Path, metavar="FILE", help="keep each case that is done there, and take from there what it has"
+    )
     parser.add_argument("--every", action="store_true", help="also print every setting by itself")
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.name}; of all cases only")
     asked = parser.parse_args()
@@ -31,7 +39,7 @@ def main() -> int:
     names = modules(asked.only)
     if not names:
         parser.error(f"--only: no file with {asked.only!r} in its name; there are {', '.join(modules())}")
-    reports, broken = run(names, asked.trials, progress=lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201
+    reports, broken = run(names, asked.trials, progress=say, kept=asked.keep)
     sys.stdout.write("\n".join(lines(reports, broken, asked.every)) + "\n")
     if asked.write:
         PAGE.write_text(page(reports, broken, asked.trials), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Case: one printed interval, and how to draw simulated emitters of known truth that test it."""
+"""Case: one printed interval, or those of one fit, and how to draw simulated emitters of known truth that test it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ class Trial:
         truth: the number put in.
         value, low, high: what was found; all None where the estimator said that it cannot tell. An end that is None
             stands for no end on that side.
+        number: which of the case's numbers this is; empty where it has one only.
     """
 
     setting: str
@@ -24,17 +25,20 @@ class Trial:
     value: float | None
     low: float | None
     high: float | None
+    number: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One interval.
+    """One interval, or several that come of the same analysis.
 
     Attributes:
         name: such as "g2(0), pulsed, side peaks"; one line of the table.
         what: the settings in a few words: rates, durations, states.
-        draw: (generator, how many) -> that many Trials (a few more or fewer are fine), dealt evenly over the settings.
+        draw: (generator, how many) -> that many Trials of each of `numbers` (a few more or fewer are fine), dealt
+            evenly over the settings.
         trials: at most so many, where a trial is dear; None for as many as asked for.
+        numbers: what comes of each analysis, where that is more than one; each is judged by itself.
         times: where a trial is cheap, so many times the trials asked for: chance then decides less.
     """
 
@@ -43,3 +47,4 @@ class Case:
     draw: Callable[[np.random.Generator, int], Iterable[Trial]]
     trials: int | None = None
     times: int = 1
+    numbers: tuple[str, ...] = ("",)

@@ -39,7 +39,7 @@ def page(reports: Sequence[Report], broken: Mapping[str, str], trials: int) -> s
     text += "| interval | settings | trials | answered | hold, % | below, % | above, % | open, % | bias | verdict |\n"
     text += "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
     for report in reports:
-        cells = [report.case.name, report.case.what, *numbers(report.whole), report.verdict]
+        cells = [report.name, report.case.what, *numbers(report.whole), report.verdict]
         text += "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
     for name in broken:
         text += f"| {name} | could not be imported" + " | " * 8 + "FAILED TO DRAW |\n"
@@ -48,7 +48,7 @@ def page(reports: Sequence[Report], broken: Mapping[str, str], trials: int) -> s
     text += "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
     for report in reports:
         for setting, tally in report.settings.items():
-            cells = [report.case.name, setting, *numbers(tally)]
+            cells = [report.name, setting, *numbers(tally)]
             text += "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
     return text
 
@@ -67,7 +67,7 @@ def lines(reports: Sequence[Report], broken: Mapping[str, str], every: bool = Fa
     """The same for the terminal; with `every` also setting by setting."""
     told = [f"{'':52} {'trials':>7} {'answered':>8} {'hold %':>12} {'below':>6} {'above':>6} {'open':>6} {'bias':>15}"]
     for report in reports:
-        told.append(_line(report.case.name, report.whole) + f"  {report.verdict}")
+        told.append(_line(report.name, report.whole) + f"  {report.verdict}")
         if every or not report.good:
             told += [_line(f"    {setting}", tally) for setting, tally in report.settings.items()]
         if report.error:

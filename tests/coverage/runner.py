@@ -7,6 +7,7 @@ same trials whatever runs beside them.
 from __future__ import annotations
 
 import importlib
+import json
 import math
 import multiprocessing
 import pkgutil
@@ -16,7 +17,8 @@ import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -72,12 +74,18 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One case: all settings together, each setting, or the error that its drawing ended in."""
+    """One number of a case: all settings together, each setting, or the error that its drawing ended in."""
 
     case: Case
+    number: str
     whole: Tally
     settings: dict[str, Tally]
     error: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The line of the table."""
+        return f"{self.case.name}, {self.number}" if self.number else self.case.name
 
     @property
     def good(self) -> bool:
@@ -114,8 +122,14 @@ def parts(case: Case, trials: int) -> list[tuple[int, int]]:
     return [(total // count + (part < total % count), part) for part in range(count)]
 
 
-def judge(case: Case, trials: Sequence[Trial], error: str | None = None) -> Report:
-    """Sum up the trials of a case."""
+def judge(case: Case, trials: Sequence[Trial], error: str | None = None) -> list[Report]:
+    """Sum up the trials of a case: a report for each of its numbers."""
+    return [
+        _judge(case, number, [trial for trial in trials if trial.number == number], error) for number in case.numbers
+    ]
+
+
+def _judge(case: Case, number: str, trials: Sequence[Trial], error: str | None) -> Report:
     by_setting: dict[str, list[Trial]] = defaultdict(list)
     for trial in trials:
         by_setting[trial.setting].append(trial)
@@ -130,7 +144,7 @@ def judge(case: Case, trials: Sequence[Trial], error: str | None = None) -> Repo
         endless=sum(one.endless for one in settings.values()),
         bias=sum(biases) / answered if answered else None,
     )
-    return Report(case, whole, settings, error)
+    return Report(case, number, whole, settings, error)
 
 
 def _tally(trials: Sequence[Trial]) -> Tally:
@@ -167,7 +181,11 @@ def work(module: str, index: int, trials: int, part: int) -> tuple[list[Trial], 
 
 
 def run(
-    names: Iterable[str], trials: int, processes: int = 2, progress: Callable[[str], None] = lambda line: None
+    names: Iterable[str],
+    trials: int,
+    processes: int = 2,
+    progress: Callable[[str], None] = lambda line: None,
+    kept: Path | None = None,
 ) -> tuple[list[Report], dict[str, str]]:
     """Draw every case of these files.
 
@@ -176,9 +194,11 @@ def run(
         trials: per case, over all its settings.
         processes: that draw at a time.
         progress: is told a line for every case that is done.
+        kept: file that trials of cases are put into, and are taken from where it has them: a long run that was
+            interrupted goes on. It knows nothing of the code that drew them.
 
     Returns:
-        A report per case, in order; and per file that could not even be imported, why.
+        A report per number of each case, in order; and per file that could not even be imported, why.
     """
     found: list[tuple[str, int, Case]] = []
     broken: dict[str, str] = {}
@@ -187,25 +207,59 @@ def run(
             found += [(name, index, case) for index, case in enumerate(cases_of(name))]
         except Exception:
             broken[name] = traceback.format_exc(limit=-3)
-    reports: dict[int, Report] = {}
+    had = _had(kept, trials)
+    reports: dict[int, list[Report]] = {}
+
+    def done(at: int, drawn: Sequence[Trial], error: str | None, how: str = "") -> None:
+        reports[at] = judge(found[at][2], drawn, error)
+        for report in reports[at]:
+            progress(f"{len(reports)} of {len(found)}{how}: {report.name}: {report.verdict}")
+
+    for at, (_, _, case) in enumerate(found):
+        if case.name in had:
+            done(at, had[case.name], None, ", kept")
     with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
         waiting = {
-            pool.submit(work, name, index, some, part): at
+            pool.submit(work, name, index, some, part): (at, part)
             for at, (name, index, case) in enumerate(found)
             for some, part in parts(case, trials)
+            if at not in reports
         }
-        left = {at: len(parts(case, trials)) for at, (_, _, case) in enumerate(found)}
-        drawn: dict[int, list[Trial]] = defaultdict(list)
+        drawn: dict[int, dict[int, list[Trial]]] = defaultdict(dict)
         errors: dict[int, str] = {}
-        for done in as_completed(waiting):
-            at = waiting[done]
-            some, error = done.result()
-            drawn[at] += some
+        for ready in as_completed(waiting):
+            at, part = waiting[ready]
+            drawn[at][part], error = ready.result()
             if error:
                 errors[at] = error
-            left[at] -= 1
-            if not left[at]:
-                report = judge(found[at][2], drawn.pop(at), errors.get(at))
-                reports[at] = report
-                progress(f"{len(reports)} of {len(found)}: {report.case.name}: {report.verdict}")
-    return [reports[at] for at in range(len(found))], broken
+            if len(drawn[at]) == len(parts(found[at][2], trials)):
+                every = [one for _, some in sorted(drawn.pop(at).items()) for one in some]
+                if kept is not None and at not in errors:
+                    _keep(kept, found[at][2].name, trials, every)
+                done(at, every, errors.get(at))
+    return [report for at in range(len(found)) for report in reports[at]], broken
+
+
+def _keep(kept: Path, name: str, trials: int, drawn: Sequence[Trial]) -> None:
+    """One line for a case."""
+    line = json.dumps({"case": name, "trials": trials, "drawn": [astuple(one) for one in drawn]}, default=float)
+    with kept.open("a", encoding="utf-8") as file:
+        file.write(line + "\n")
+
+
+def _had(kept: Path | None, trials: int) -> dict[str, list[Trial]]:
+    """Name of a case -> its trials, of so many asked for. A line that was cut off is cut away."""
+    had: dict[str, list[Trial]] = {}
+    if kept is None or not kept.exists():
+        return had
+    whole = []
+    for line in kept.read_text(encoding="utf-8").splitlines():
+        try:
+            one = json.loads(line)
+        except ValueError:
+            continue
+        whole.append(line + "\n")
+        if one["trials"] == trials:
+            had[one["case"]] = [Trial(*each) for each in one["drawn"]]
+    kept.write_text("".join(whole), encoding="utf-8")
+    return had

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import binom
@@ -37,7 +39,7 @@ def test_intervals_hold(module):
     said = []
     for case in cases_of(module):
         trials = [one for some, part in parts(case, TRIALS) for one in draw(case, some, part)]
-        said += [f"{case.name}: {each}" for each in objections(judge(case, trials).whole)]
+        said += [f"{one.name}: {each}" for one in judge(case, trials) for each in objections(one.whole)]
     assert not said, "\n".join(said)
 
 
@@ -58,7 +60,8 @@ def normal(width=1.959964, off=0.0, known=1.0):
 
 
 def judged(case, trials=1000):
-    return judge(case, [one for some, part in parts(case, trials) for one in draw(case, some, part)])
+    (report,) = judge(case, [one for some, part in parts(case, trials) for one in draw(case, some, part)])
+    return report
 
 
 def test_a_right_interval_holds():
@@ -103,7 +106,7 @@ def test_no_end_is_no_end_on_that_side():
         yield Trial("a", 1.0, 0.9, None, 0.95)
         yield Trial("a", 1.0, 0.9, None, None)
 
-    tally = judge(Case("open", "", trials), list(trials(None, 4))).whole
+    tally = judge(Case("open", "", trials), list(trials(None, 4)))[0].whole
     assert (tally.low, tally.high, tally.endless, tally.held) == (1, 1, 4, 0.5)
 
 
@@ -112,9 +115,9 @@ def test_values_that_are_all_alike_are_measured_by_their_interval():
     right = [Trial("none", 0.0, 0.0, 0.0, 0.12)] * 20
     points = [Trial("none", 1.0, 2.0, None, None)] * 20
     case = Case("alike", "", lambda rng, n: zeros)
-    assert judge(case, zeros).whole.bias == pytest.approx(-0.03 / (0.12 / 3.92), rel=1e-3)
-    assert judge(case, right).whole.bias == 0
-    assert judge(case, points).whole.bias == np.inf
+    assert judge(case, zeros)[0].whole.bias == pytest.approx(-0.03 / (0.12 / 3.92), rel=1e-3)
+    assert judge(case, right)[0].whole.bias == 0
+    assert judge(case, points)[0].whole.bias == np.inf
 
 
 def test_the_same_trials_every_time_and_another_case_others():
@@ -127,8 +130,37 @@ def test_the_same_trials_every_time_and_another_case_others():
     assert sum(some for some, _ in parts(many, 100)) == 300
 
 
+def test_each_number_of_an_analysis_is_judged_by_itself():
+    def trials(rng, how_many):
+        for one in normal().draw(rng, how_many):
+            yield replace(one, number="right")
+            yield replace(one, number="wrong", value=one.value + 1, low=one.low + 1, high=one.high + 1)
+
+    case = Case("two", "", trials, numbers=("right", "wrong"))
+    right, wrong = judge(case, [one for some, part in parts(case, 1000) for one in draw(case, some, part)])
+    assert (right.name, right.whole.trials, right.good) == ("two, right", 1000, True)
+    assert (wrong.name, wrong.whole.trials, wrong.good) == ("two, wrong", 1000, False)
+    assert wrong.whole.bias == pytest.approx(1, abs=0.1)
+
+
+def test_an_interrupted_run_goes_on_where_it_was(tmp_path):
+    kept = tmp_path / "kept"
+    told: list[str] = []
+    first, _ = run(["hom"], 40, kept=kept, progress=told.append)
+    lines_before = kept.read_text(encoding="utf-8").splitlines()
+    assert len(lines_before) == len(first) == len(told)
+    kept.write_text("\n".join(lines_before[:1]) + "\n" + lines_before[1][:40], encoding="utf-8")  # cut off in a line
+    told.clear()
+    again, _ = run(["hom"], 40, kept=kept, progress=told.append)
+    assert again == first
+    assert len(told) == len(first)
+    assert sum("kept" in line for line in told) == 1
+    other, _ = run(["hom"], 80, kept=kept, progress=told.append)
+    assert other != first
+
+
 def test_a_case_that_breaks_is_reported_and_the_others_are_drawn(monkeypatch, tmp_path):
-    report = judge(normal(), [], "ValueError: no such lifetime")
+    (report,) = judge(normal(), [], "ValueError: no such lifetime")
     assert (report.good, report.verdict) == (False, "FAILED TO DRAW")
     told = "\n".join(lines([report, judged(normal())], {"lost": "ImportError: gone"}))
     assert "ValueError: no such lifetime" in told

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.estimators.blinking import Blinking, blinking, hides_short, state_laws
+from streamer.estimators.blinking import blinking, hides_short, state_laws
 from streamer.estimators.dwell_laws import CUT_OFF, POWER
 from streamer.estimators.dwells import Dwells, edge, join_dwells, survival
 from streamer.estimators.estimate import Estimate
@@ -113,11 +112,11 @@ def dealt(settings: list[Setting], n: int, each: int = 1) -> Iterator[Setting]:
     return (settings[k % len(settings)] for k in range(max(len(settings), -(-n // each))))
 
 
-def trial(setting: str, truth: float, found: Estimate) -> Trial:
+def trial(setting: str, truth: float, found: Estimate, number: str = "") -> Trial:
     """What was found; a number without limits counts as none."""
     if found.value is None or found.reason is not None:
-        return Trial(setting, truth, None, None, None)
-    return Trial(setting, truth, found.value, found.low, found.high)
+        return Trial(setting, truth, None, None, None, number)
+    return Trial(setting, truth, found.value, found.low, found.high, number)
 
 
 POWERS = [
@@ -156,47 +155,29 @@ def exponents(rng: np.random.Generator, n: int) -> Iterable[Trial]:
             yield trial(f"{('off', 'on')[state]}: {setting.name}", law.exponent, found.exponent)
 
 
-def cut_offs(which: str, rng: np.random.Generator, n: int) -> Iterable[Trial]:
-    """Exponents or cut-offs of power laws with one, both states of every run."""
+def cut_offs(rng: np.random.Generator, n: int) -> Iterable[Trial]:
+    """Exponents and cut-offs of power laws with one, both states of every run."""
     for setting in dealt(CUTS, n, 2):
         dwells, _ = observe(rng, setting)
         for state, law in enumerate((setting.off, setting.on)):
             found = state_laws(dwells, state, 1.0, laws=(CUT_OFF,))
-            truth, one = (law.exponent, found.cut_exponent) if which == "exponent" else (law.cutoff, found.cutoff_s)
-            yield trial(f"{('off', 'on')[state]}: {setting.name}", truth, one)
+            name = f"{('off', 'on')[state]}: {setting.name}"
+            yield trial(name, law.exponent, found.cut_exponent, "exponent")
+            yield trial(name, law.cutoff, found.cutoff_s, "cut-off")
 
 
-def turns(
-    number: Callable[[Setting, Blinking], list[tuple[str, float, Estimate]]], rng: np.random.Generator, n: int
-) -> Iterable[Trial]:
-    """Numbers of the whole, as the program finds them."""
+def turns(rng: np.random.Generator, n: int) -> Iterable[Trial]:
+    """Numbers of on and off, as the program finds them; times in bins."""
     for setting in dealt(TURNS, n):
         dwells, bent = observe(rng, setting)
-        for name, truth, found in number(setting, blinking(dwells, 1.0, bent)):
-            yield trial(f"{name}{setting.name}", truth, found)
-
-
-def share_on(setting: Setting, found: Blinking) -> list[tuple[str, float, Estimate]]:
-    """Of the time."""
-    on, off = setting.on.mean, setting.off.mean
-    return [("", on / (on + off), found.telegraph.on_fraction)]
-
-
-def changes(setting: Setting, found: Blinking) -> list[tuple[str, float, Estimate]]:
-    """Per bin."""
-    return [("", 2 / (setting.on.mean + setting.off.mean), found.telegraph.changes_per_s)]
-
-
-def means(setting: Setting, found: Blinking) -> list[tuple[str, float, Estimate]]:
-    """Of both states."""
-    told = found.telegraph
-    return [("off: ", setting.off.mean, told.mean_off_s), ("on: ", setting.on.mean, told.mean_on_s)]
-
-
-def leaving(setting: Setting, found: Blinking) -> list[tuple[str, float, Estimate]]:
-    """Of both states."""
-    told = found.telegraph
-    return [("off: ", 1 / setting.off.mean, told.leave_off_per_s), ("on: ", 1 / setting.on.mean, told.leave_on_per_s)]
+        found = blinking(dwells, 1.0, bent).telegraph
+        on, off = setting.on.mean, setting.off.mean
+        yield trial(setting.name, on / (on + off), found.on_fraction, "share of the time on")
+        yield trial(setting.name, 2 / (on + off), found.changes_per_s, "changes per second")
+        yield trial(setting.name, off, found.mean_off_s, "mean dwell off")
+        yield trial(setting.name, on, found.mean_on_s, "mean dwell on")
+        yield trial(setting.name, 1 / off, found.leave_off_per_s, "changes per second off")
+        yield trial(setting.name, 1 / on, found.leave_on_per_s, "changes per second on")
 
 
 def survivals(rng: np.random.Generator, n: int) -> Iterable[Trial]:
@@ -215,11 +196,15 @@ def survivals(rng: np.random.Generator, n: int) -> Iterable[Trial]:
 STATES = "on and off; exponential of mean 15-500 bins or power law, 3000-30 000 bins, one with shot noise"
 CASES = [
     Case("dwells, power-law exponent", "1.02-2.44, 6000-60 000 bins; dwells below a bin; shot noise", exponents),
-    Case("dwells, exponent with cut-off", "exponents 0.5-1.8, cut-off 20-300 bins", partial(cut_offs, "exponent")),
-    Case("dwells, cut-off", "exponents 0.5-1.8, cut-off 20-300 bins", partial(cut_offs, "cutoff")),
+    Case(
+        "dwells with a cut-off", "exponents 0.5-1.8, cut-off 20-300 bins", cut_offs, numbers=("exponent", "cut-off")
+    ),
     Case("dwells, survival", "share longer than 3 and 20 bins, power laws", survivals),
-    Case("blinking, share of the time on", STATES, partial(turns, share_on)),
-    Case("blinking, changes per second", STATES, partial(turns, changes)),
-    Case("blinking, mean dwell", STATES, partial(turns, means)),
-    Case("blinking, changes per second in a state", STATES, partial(turns, leaving)),
-]
+    Case(
+        "blinking", STATES, turns,
+        numbers=(
+            "share of the time on", "changes per second", "mean dwell off", "mean dwell on", "changes per second off",
+            "changes per second on",
+        ),
+    ),
+]  # fmt: skip

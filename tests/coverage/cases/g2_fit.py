@@ -40,8 +40,8 @@ GROUNDS = [
 ]
 
 
-def _trial(setting: str, truth: float, found: Estimate) -> Trial:
-    return Trial(setting, truth, found.value, found.low, found.high)
+def _trial(setting: str, truth: float, found: Estimate, number: str = "") -> Trial:
+    return Trial(setting, truth, found.value, found.low, found.high, number)
 
 
 def _dip_pairs(
@@ -52,52 +52,45 @@ def _dip_pairs(
     return rng.poisson(level * curve), np.full(len(TAU_NS), level)
 
 
-def dips(which: str, truth: int):
-    """Draw dips and look at one number of the fit."""
-
-    def draw(rng: np.random.Generator, trials: int) -> Iterator[Trial]:
-        for at in range(trials):
-            one = DIPS[at % len(DIPS)]
-            fit = fit_dip(TAU_NS, *_dip_pairs(rng, *one), one[2])
-            yield _trial(
-                f"g0 {one[0]}, {one[1]} ns, jitter {one[2]} ns, {one[3]:g} a bin", one[truth], getattr(fit, which)
-            )
-
-    return draw
+def dips(rng: np.random.Generator, trials: int) -> Iterator[Trial]:
+    """Draw dips."""
+    for at in range(trials):
+        g0, t1, jitter, level = one = DIPS[at % len(DIPS)]
+        fit = fit_dip(TAU_NS, *_dip_pairs(rng, *one), jitter)
+        name = f"g0 {g0}, {t1} ns, jitter {jitter} ns, {level:g} a bin"
+        yield _trial(name, g0, fit.g0, "g2(0)")
+        yield _trial(name, t1, fit.t1_ns, "antibunching time")
 
 
-def shelves(which: str, truth: int):
+def shelves(rng: np.random.Generator, trials: int) -> Iterator[Trial]:
     """Draw dips with a shelf."""
+    for at in range(trials):
+        g0, t1, c, t2, level = SHELVES[at % len(SHELVES)]
+        fit = fit_dip(TAU_NS, *_dip_pairs(rng, g0, t1, 0.3, level, c, t2), 0.3, model="shelving")
+        name = f"c {c}, {t1} and {t2} ns, {level:g} a bin"
+        yield _trial(name, g0, fit.g0, "g2(0)")
+        yield _trial(name, t1, fit.t1_ns, "antibunching time")
+        yield _trial(name, c, fit.c, "bunching amplitude")
+        yield _trial(name, t2, fit.t2_ns, "bunching time")
 
-    def draw(rng: np.random.Generator, trials: int) -> Iterator[Trial]:
-        for at in range(trials):
-            g0, t1, c, t2, level = one = SHELVES[at % len(SHELVES)]
-            fit = fit_dip(TAU_NS, *_dip_pairs(rng, g0, t1, 0.3, level, c, t2), 0.3, model="shelving")
-            yield _trial(f"c {c}, {t1} and {t2} ns, {level:g} a bin", one[truth], getattr(fit, which))
 
-    return draw
-
-
-def combs(which: str):
+def combs(rng: np.random.Generator, trials: int) -> Iterator[Trial]:
     """Draw pulsed histograms pair by pair."""
     width = PERIOD_NS / 32
     tau = np.arange(-176, 177) * width
     edges = np.append(tau - width / 2, tau[-1] + width / 2)
-
-    def draw(rng: np.random.Generator, trials: int) -> Iterator[Trial]:
-        for at in range(trials):
-            g0, share, jitter, area = COMBS[at % len(COMBS)]
-            lifetime = share * PERIOD_NS
-            pairs = np.zeros(len(tau), np.int64)
-            for k in range(-16, 17):
-                n = rng.poisson(area * (g0 if k == 0 else 1.0))
-                delays = rng.exponential(lifetime, n) - rng.exponential(lifetime, n) + jitter * rng.standard_normal(n)
-                pairs += np.histogram(k * PERIOD_NS + delays, edges)[0]
-            fit = fit_comb(tau, pairs, PERIOD_NS, jitter)
-            truth = g0 if which == "g0" else lifetime
-            yield _trial(f"g0 {g0}, lifetime {share} periods, {area:g} pairs a peak", truth, getattr(fit, which))
-
-    return draw
+    for at in range(trials):
+        g0, share, jitter, area = COMBS[at % len(COMBS)]
+        lifetime = share * PERIOD_NS
+        pairs = np.zeros(len(tau), np.int64)
+        for k in range(-16, 17):
+            n = rng.poisson(area * (g0 if k == 0 else 1.0))
+            delays = rng.exponential(lifetime, n) - rng.exponential(lifetime, n) + jitter * rng.standard_normal(n)
+            pairs += np.histogram(k * PERIOD_NS + delays, edges)[0]
+        fit = fit_comb(tau, pairs, PERIOD_NS, jitter)
+        name = f"g0 {g0}, lifetime {share} periods, {area:g} pairs a peak"
+        yield _trial(name, g0, fit.g0, "g2(0)")
+        yield _trial(name, lifetime, fit.tau_ns, "lifetime")
 
 
 def grounds(rng: np.random.Generator, trials: int) -> Iterator[Trial]:
@@ -134,12 +127,14 @@ def blinking_grounds(rng: np.random.Generator, trials: int) -> Iterator[Trial]:
 
 TOLD = "20 to 1000 accidental pairs a bin, dips of 8 to 30 ns, jitter up to half of it"
 CASES = [
-    Case("g2(0) of a fitted cw dip", TOLD, dips("g0", 0)),
-    Case("antibunching time of a cw dip", TOLD, dips("t1_ns", 1)),
-    Case("bunching amplitude of a dip with a shelf", "200 to 1000 pairs a bin", shelves("c", 2)),
-    Case("bunching time of a dip with a shelf", "200 to 1000 pairs a bin", shelves("t2_ns", 3)),
-    Case("g2(0) of the fitted comb", "lifetimes of 0.1 to 0.4 periods, 100 to 3000 pairs a peak", combs("g0")),
-    Case("lifetime of the fitted comb", "lifetimes of 0.1 to 0.4 periods, 100 to 3000 pairs a peak", combs("tau_ns")),
+    Case("fitted cw dip", TOLD, dips, numbers=("g2(0)", "antibunching time")),
+    Case(
+        "fitted cw dip with a shelf", "200 to 1000 pairs a bin", shelves,
+        numbers=("g2(0)", "antibunching time", "bunching amplitude", "bunching time"),
+    ),
+    Case(
+        "fitted comb", "lifetimes of 0.1 to 0.4 periods, 100 to 3000 pairs a peak", combs, numbers=("g2(0)", "lifetime")
+    ),
     Case("g2(0) without background", "pulsed, 50 to 1000 pairs a peak, background known to 5 to 20 %", grounds),
     Case("g2(0) without background, blinking", "the same, on half the time", blinking_grounds),
-]
+]  # fmt: skip

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +40,12 @@ BI = [
     (3.0, 20.0, 0.3, 200.0, 50_000, 0.1, 0.064, 0.15),
     (5.0, 30.0, 0.1, 400.0, 100_000, 0.02, 0.128, 0.2),
     (4.0, 15.0, 0.5, 200.0, 200_000, 0.3, 0.064, 0.15),
+]
+# lifetimes, shares of the photons, period, photons, background, bin, response
+TRI = [
+    ((0.7, 3.5, 20.0), (0.2, 0.3, 0.5), 200.0, 500_000, 0.02, 0.064, 0.1),
+    ((2.0, 10.0, 45.0), (0.1, 0.3, 0.6), 400.0, 300_000, 0.05, 0.128, 0.15),
+    ((0.3, 1.5, 8.0), (0.4, 0.35, 0.25), 50.0, 200_000, 0.02, 0.032, 0.05),
 ]
 # lifetime, exponent, period, photons, background, bin, response
 STRETCHED = [
@@ -83,9 +88,9 @@ def found(counts: NDArray[np.int64], width: float, period: float) -> tuple[float
     return place.t0_ns, place.sigma_ns or 0.1
 
 
-def trial(name: str, truth: float, one: Estimate) -> Trial:
+def trial(name: str, truth: float, one: Estimate, number: str = "") -> Trial:
     """As the runner wants it."""
-    return Trial(name, truth, one.value, one.low if one.value is not None else None, one.high if one.value else None)
+    return Trial(name, truth, one.value, *((None, None) if one.value is None else (one.low, one.high)), number)
 
 
 def mono(rng: np.random.Generator, trials: int) -> Iterator[Trial]:
@@ -118,8 +123,8 @@ def measured(rng: np.random.Generator, trials: int) -> Iterator[Trial]:
             yield trial(name, tau, fit.lifetimes_ns[0] if fit.lifetimes_ns else Estimate(None))
 
 
-def two(rng: np.random.Generator, trials: int, what: str) -> Iterator[Trial]:
-    """Two lifetimes; `what` of the fit is looked at."""
+def two(rng: np.random.Generator, trials: int) -> Iterator[Trial]:
+    """Two lifetimes."""
     for _ in range(max(1, round(trials / len(BI)))):
         for fast, slow, share, period, photons, background, width, sigma in BI:
             n = rng.poisson(photons * (1 - background))
@@ -129,19 +134,45 @@ def two(rng: np.random.Generator, trials: int, what: str) -> Iterator[Trial]:
             t0, start = found(counts, width, period)
             fit = fit_decay(counts[None], width, period, [t0], model="bi", sigma_ns=start)
             amplitude = share / fast + (1 - share) / slow
-            truth, one = {
+            told = {
                 "fast": (fast, fit.lifetimes_ns[0]),
                 "slow": (slow, fit.lifetimes_ns[1]),
                 "share": (share, fit.shares[0]),
                 "amplitude": (share / fast / amplitude, fit.amplitudes[0]),
                 "mean by intensity": (share * fast + (1 - share) * slow, fit.mean_intensity_ns),
                 "mean by amplitude": (1 / amplitude, fit.mean_amplitude_ns),
-            }[what]
-            yield trial(f"{fast:g} and {slow:g} ns, {photons} photons, background {100 * background:g} %", truth, one)
+            }
+            for what, (truth, one) in told.items():
+                yield trial(
+                    f"{fast:g} and {slow:g} ns, {photons} photons, background {100 * background:g} %", truth, one, what
+                )
 
 
-def stretched(rng: np.random.Generator, trials: int, what: str) -> Iterator[Trial]:
-    """exp(-(t / tau)^beta); `what` of the fit is looked at."""
+def three(rng: np.random.Generator, trials: int) -> Iterator[Trial]:
+    """Three lifetimes."""
+    for _ in range(max(1, round(trials / len(TRI)))):
+        for some, shares, period, photons, background, width, sigma in TRI:
+            n = rng.poisson(photons * (1 - background))
+            taus = rng.choice(some, size=n, p=shares)
+            times = 0.11 * period + gaussian(rng, n, sigma) + taus * rng.standard_exponential(n)
+            counts = histogram(rng, times, photons * background, period, width)
+            t0, start = found(counts, width, period)
+            fit = fit_decay(counts[None], width, period, [t0], model="tri", sigma_ns=start)
+            mean = float(np.dot(some, shares))
+            told = {
+                "fast": (some[0], fit.lifetimes_ns[0]),
+                "middle": (some[1], fit.lifetimes_ns[1]),
+                "slow": (some[2], fit.lifetimes_ns[2]),
+                "share": (shares[2], fit.shares[2]),
+                "mean by intensity": (mean, fit.mean_intensity_ns),
+                "mean by amplitude": (1 / float(np.dot(shares, 1 / np.array(some))), fit.mean_amplitude_ns),
+            }
+            for what, (truth, one) in told.items():
+                yield trial(f"{some[0]:g}, {some[1]:g} and {some[2]:g} ns, {photons} photons", truth, one, what)
+
+
+def stretched(rng: np.random.Generator, trials: int) -> Iterator[Trial]:
+    """exp(-(t / tau)^beta)."""
     for _ in range(max(1, round(trials / len(STRETCHED)))):
         for tau, beta, period, photons, background, width, sigma in STRETCHED:
             n = rng.poisson(photons * (1 - background))
@@ -151,12 +182,14 @@ def stretched(rng: np.random.Generator, trials: int, what: str) -> Iterator[Tria
             counts = histogram(rng, times, photons * background, period, width)
             t0, start = found(counts, width, period)
             fit = fit_decay(counts[None], width, period, [t0], model="stretched", sigma_ns=start)
-            truth, one = {
+            told = {
                 "tau": (tau, fit.lifetimes_ns[0]),
                 "beta": (beta, fit.beta or Estimate(None)),
                 "mean by intensity": (tau * gamma(2 / beta) / gamma(1 / beta), fit.mean_intensity_ns),
-            }[what]
-            yield trial(f"{tau:g} ns, exponent {beta:g}, {photons} photons", truth, one)
+                "mean by amplitude": (tau * gamma(1 / beta) / beta, fit.mean_amplitude_ns),
+            }
+            for what, (truth, one) in told.items():
+                yield trial(f"{tau:g} ns, exponent {beta:g}, {photons} photons", truth, one, what)
 
 
 def piled_up(rng: np.random.Generator, trials: int) -> Iterator[Trial]:
@@ -178,18 +211,14 @@ def piled_up(rng: np.random.Generator, trials: int) -> Iterator[Trial]:
             yield trial(f"{tau:g} ns, {light:g} photons per pulse", tau, fit.lifetimes_ns[0])
 
 
+MEANS = ("mean by intensity", "mean by amplitude")
 CASES = [
     Case("lifetime, fit, one exponential", "57 ps to 45 ns, 500 to 1e6 photons, background 0 to 30 %", mono),
     Case(
         "lifetime, fit, measured response", "as before, response of two peaks with 10 000 to 100 000 photons", measured
     ),
-    *(
-        Case(f"two exponentials, {what}", "2e4 to 2e5 photons", partial(two, what=what))
-        for what in ("fast", "slow", "share", "amplitude", "mean by intensity", "mean by amplitude")
-    ),
-    *(
-        Case(f"stretched exponential, {what}", "2e4 to 1e5 photons", partial(stretched, what=what), 200)
-        for what in ("tau", "beta", "mean by intensity")
-    ),
+    Case("two exponentials", "2e4 to 2e5 photons", two, numbers=("fast", "slow", "share", "amplitude", *MEANS)),
+    Case("three exponentials", "2e5 to 5e5 photons", three, numbers=("fast", "middle", "slow", "share", *MEANS)),
+    Case("stretched exponential", "2e4 to 1e5 photons", stretched, numbers=("tau", "beta", *MEANS)),
     Case("lifetime, fit with pile-up", "2 to 70 photons in 100 pulses", piled_up),
 ]

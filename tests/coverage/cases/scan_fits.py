@@ -34,14 +34,15 @@ def rates(x, counts, seconds):
     return make_points(x, counts / seconds, np.sqrt(counts) / seconds, low / seconds, high / seconds)
 
 
-def saturating(points: int, reach: float, counts: float, dark: bool = False) -> Draw:
+def saturating(points: int, reach: float, counts: float, dark: bool = False, name: str = "I_s") -> Draw:
     """Powers up to `reach` I_s, `counts` photons at saturation; I_s = 690 W/cm2 (Chandrasekaran et al.)."""
     x = np.linspace(reach / points, reach, points) * 690.0
+    truth = {"I_s": 690.0, "rate_max": counts / 10.0, "dark": 0.005 * counts}[name]
 
     def draw(rng):
         photons = rng.poisson(counts * x / (x + 690.0) + (0.05 * counts if dark else 0.0))
         fit = fit_scan("saturation", rates(x, photons, 10.0), extra=["dark"] * dark)
-        yield "I_s", 690.0, fit, f"{points} points to {reach} I_s, {counts:.0e} photons, dark {dark}"
+        yield name, truth, fit, f"{points} points to {reach} I_s, {counts:.0e} photons, dark {dark}"
 
     return draw
 
@@ -73,15 +74,30 @@ def pumped(name: str, points: int, photons: int, most: float) -> Draw:
     return draw
 
 
-def thermal(kind: str, photons: int, points: int, values: tuple[float, float, float]) -> Draw:
+def straight(name: str, n: int) -> Draw:
+    """A line, or a power law, through points of 5 % error."""
+    x = np.geomspace(1.0, 30.0, n)
+    truth = {"intercept": 3.0, "exponent": 0.8, "mean": 5.0}
+    law = {"intercept": "linear", "exponent": "power_law", "mean": "constant"}[name]
+    mean = {"linear": 3.0 + 0.5 * x, "power_law": 2.0 * x**0.8, "constant": np.full(n, 5.0)}[law]
+
+    def draw(rng):
+        points = make_points(x, rng.normal(mean, 0.05 * mean), 0.05 * mean)
+        yield name, truth[name], fit_scan(law, points), f"{law}, {n} points"
+
+    return draw
+
+
+def thermal(kind: str, photons: int, points: int, values: tuple[float, float, float], name: str = "E_a") -> Draw:
     """Lifetimes from 4 to 90 K."""
     x = np.linspace(4.0, 90.0, points)
     mean = LAWS[kind].model(x, np.array(values), {})
+    truth = values[LAWS[kind].names.index(name)]
 
     def draw(rng):
         time = rng.gamma(photons, mean / photons)
         fit = fit_scan(kind, make_points(x, time, time / np.sqrt(photons)))
-        yield "E_a", values[2], fit, f"{kind}, {points} points, {photons} photons each"
+        yield name, truth, fit, f"{kind}, {points} points, {photons} photons each"
 
     return draw
 
@@ -103,7 +119,7 @@ def paired(n: int, side: float, nbar: float, ratio: float) -> Draw:
     return draw
 
 
-def emitting(n: int, seconds: float, most: float, free: tuple[str, ...]) -> Draw:
+def emitting(n: int, seconds: float, most: float, free: tuple[str, ...], name: str = "nbar_per_x") -> Draw:
     """Rates of pulsed multi-exciton emission at powers up to `most` uW; eta_BX/eta_X known unless it is in `free`."""
     truth = {"yield_x": 0.01, "ratio": 0.21, "nbar_per_x": 1.5, "yield_h": 0.0007 if "yield_h" in free else 0.0}
     x = np.geomspace(0.02, most, n)
@@ -114,7 +130,7 @@ def emitting(n: int, seconds: float, most: float, free: tuple[str, ...]) -> Draw
         counts = rng.poisson(rate * seconds)
         points = rates(x, counts, seconds)
         fit = fit_scan("emission", points, fixed, [one for one in free if one == "yield_h"], {"rate_hz": 2.5e6})
-        yield "nbar_per_x", 1.5, fit, f"{n} powers to {most} uW, {seconds} s, free {free}"
+        yield name, truth[name], fit, f"{n} powers to {most} uW, {seconds} s, free {free}"
 
     return draw
 
@@ -131,6 +147,24 @@ CASES = [
             saturating(5, 2.0, 1e6), saturating(8, 2.0, 1e5), saturating(10, 1.0, 1e6), saturating(15, 5.0, 1e5),
             saturating(8, 4.0, 1e6, dark=True),
         )),
+    ),
+    Case(
+        "series: rate at saturation", "the same",
+        trials(named(
+            saturating(5, 2.0, 1e6, name="rate_max"), saturating(8, 2.0, 1e5, name="rate_max"),
+            saturating(15, 5.0, 1e5, name="rate_max"), saturating(8, 4.0, 1e6, True, "rate_max"),
+        )),
+    ),
+    Case(
+        "series: dark counts of a saturation", "6 to 15 powers up to 2 to 5 I_s, 1e5 to 1e6 photons",
+        trials(named(
+            saturating(8, 4.0, 1e6, True, "dark"), saturating(15, 5.0, 1e5, True, "dark"),
+            saturating(6, 2.0, 1e6, True, "dark"),
+        )),
+    ),
+    Case(
+        "series: constant, intercept, exponent of a power law", "4 to 12 points of 5 %",
+        trials(named(*(straight(name, n) for name in ("mean", "intercept", "exponent") for n in (4, 12)))),
     ),
     Case(
         "series: gamma of 1/t = gamma + w_p", "5 to 20 powers, 200 to 5000 photons each",
@@ -154,10 +188,26 @@ CASES = [
         )),
     ),
     Case(
+        "series: strength of a thermal loss (C, A) and rate without (tau0, k0)", "the same",
+        trials(named(
+            thermal("quenching", 1000, 10, (20.0, 30.0, 9.0), "C"),
+            thermal("quenching", 10000, 9, (20.0, 30.0, 9.0), "tau0"),
+            thermal("arrhenius_time", 10000, 12, (50.0, 1500.0, 9.0), "A"),
+            thermal("arrhenius_time", 3000, 20, (50.0, 300.0, 9.0), "k0"),
+        )),
+    ),
+    Case(
         "series: excitations per pulse from the rates", "6 to 10 powers, nbar up to 1.5 to 6, 1 to 100 s",
         trials(named(
             emitting(6, 1.0, 1.0, ()), emitting(8, 10.0, 4.0, ("yield_h",)), emitting(10, 1.0, 2.0, ()),
             emitting(10, 100.0, 4.0, ("ratio",)),
+        )),
+    ),
+    Case(
+        "series: yields from the rates", "the same: eta_C eta_X, eta_BX/eta_X, eta_C eta_H",
+        trials(named(
+            emitting(6, 1.0, 1.0, (), "yield_x"), emitting(8, 10.0, 4.0, ("yield_h",), "yield_h"),
+            emitting(10, 1.0, 2.0, (), "yield_x"), emitting(10, 100.0, 4.0, ("ratio",), "ratio"),
         )),
     ),
     Case(
