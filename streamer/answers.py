@@ -156,14 +156,17 @@ def _lifetimes(
 
     `counts` are those of all its levels, which are shown.
     """
+    time = tables["exposure"]["time"][:, 0]
+    scale, tick_s = plan.layout.scale, plan.layout.tick_s
     if mixture is None or not (plan.layout.fixed and mixture.fits and mixture.switching and len(mixture.rates_cps) > 1):
-        return switched(find_lifetimes(counts, plan), mixture)
-    scale = plan.layout.scale
+        seconds = np.array([time.sum(), *(time[one].sum() for one in rows)]) * tick_s
+        return replace(switched(find_lifetimes(counts, plan), mixture), rested=counts, seconds=seconds)
     rests = resting_levels(mixture.rates_cps, rows, scale.edges, scale.seconds)
     rested = np.stack([counts[0], *(tables["lifetime"]["decay"][one].sum(axis=0) for one in rests)])
     segments = int(tables["exposure"]["time"][: scale.n, 2].sum())
     decays = rest(find_lifetimes(rested, plan), mixture, segments, scale.seconds)
-    return replace(decays, counts=counts)
+    seconds = np.array([time.sum(), *(time[one].sum() for one in rests)]) * tick_s
+    return replace(decays, counts=counts, rested=rested, seconds=seconds)
 
 
 def _offer(tables: Tables, plan: Plan) -> DelayOffer | None:

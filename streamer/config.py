@@ -119,6 +119,14 @@ class Settings(BaseModel):
         description="Recording of the instrument response (scattered light) for the decay fits; a Gaussian of fitted "
         "width when left out.",
     )
+    irf_options: dict[str, str | int | float] = Field(
+        {}, description="Options of the reader of `irf`, as `--set` gives them, for example {period_ns = 100}."
+    )
+    irf_channels: dict[Channel, Channel] = Field(
+        {},
+        description="Channel of the run -> channel of `irf` that is its response, where they differ, for example "
+        "{2 = 0}.",
+    )
     pile_up: Literal["warn", "correct"] = Field(
         "warn",
         description='Photons that hide later ones of the same pulse: "warn" gives no lifetime where they are many; '
@@ -173,10 +181,12 @@ class Settings(BaseModel):
             raise ValueError("must be rates in counts/s, 0 or more")
         return value
 
-    @field_validator("delays_ns", "t0_ns", "background_cps", mode="before")
+    @field_validator("delays_ns", "t0_ns", "background_cps", "irf_channels", mode="before")
     @classmethod
     def _number_keys(cls, value: Any) -> Any:
         """TOML keys are text; channels are numbers."""
+        if isinstance(value, (int, float)):
+            raise ValueError("must be a table of channels, for example {0 = 120, 1 = 95}")
         if isinstance(value, dict):
             return {int(key) if str(key).isdigit() else key: item for key, item in value.items()}
         return value

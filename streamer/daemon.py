@@ -6,6 +6,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -24,6 +25,7 @@ from streamer.worker import Worker
 log = logging.getLogger(__name__)
 
 CREDIT = 8  # chunks a source may be ahead of what was counted
+POLL_S = 0.05  # how long to listen at a time where something else is waited for
 LINGER_S = 2.0  # how long a source may take to obey a stop before the run is closed without its end
 SLOW_SHARE = 0.05  # of the time may go into what takes long and changes little: states, lifetimes, gates
 IDLE_S = 0.25  # the status is told this often even when nothing comes, so that a viewer knows that the daemon lives
@@ -67,6 +69,7 @@ class Daemon:
         self._published_per_s = 0.0
         self._process = psutil.Process()
         self._worker = Worker()
+        self._waiting: list[Event] = []
 
     # ---- the loop
 
@@ -89,7 +92,7 @@ class Daemon:
         news = self.run is not None and self.run.changed and self.run.pipeline.group.start is not None
         # Without news there is nothing to wake up for but a sign of life; whatever comes in wakes the sockets.
         wait = max(0.0, (self._due if news else self._told + IDLE_S) - time.monotonic())
-        for event in self.hub.poll(wait):
+        for event in self._came(wait):
             self._handle(event)
         self._take_studies()
         if self.run is not None and self.run.pipeline.end is not None:
@@ -107,6 +110,11 @@ class Daemon:
             elif now - self._told >= IDLE_S:
                 self.hub.publish([self.status_result()])
                 self._told = now
+
+    def _came(self, wait: float) -> list[Event]:
+        """What came while the last studies ran, and what has come since."""
+        earlier, self._waiting = self._waiting, []
+        return [*earlier, *self.hub.poll(0.0 if earlier else wait)]
 
     def _take_studies(self) -> None:
         """Fetch what the studies found; it goes out with the next Results."""
@@ -137,7 +145,7 @@ class Daemon:
             self._resume()
             deadline = time.monotonic() + LINGER_S
             while run.pipeline.end is None and time.monotonic() < deadline:
-                for event in self.hub.poll(0.05):
+                for event in self._came(POLL_S):
                     self._handle(event)
             if run.pipeline.end is None:
                 self._finish(StreamEnd(reason))
@@ -216,12 +224,29 @@ class Daemon:
         if run.stopping and end.reason != run.stopping:
             end = replace(end, reason=run.stopping)
         run.pipeline.finish(end)
-        # What is final is found here and not by the worker: it must be there when the source is told that all is done.
-        run.study_results(run.pipeline.study())
+        run.study_results(self._last_studies(run))
         run.studied_for = run.pipeline.question
         results = self.publish()
         self.summary = next(result.values for result in results if result.name == "summary")
         self._save(results)
+
+    def _last_studies(self, run: Run) -> list[Result]:
+        """The studies of all that was counted, which must be there when the source is told that all is done.
+
+        Meanwhile who asks for the status is answered; whatever else comes in waits.
+        """
+        with ThreadPoolExecutor(1) as pool:
+            found = pool.submit(run.pipeline.study)
+            while not found.done():
+                for event in self.hub.poll(POLL_S):
+                    if isinstance(event, ControlIn) and event.request.get("do") == "status":
+                        self.hub.reply(event.peer, self.control(event.request))
+                    else:
+                        self._waiting.append(event)
+                if time.monotonic() - self._told >= IDLE_S:
+                    self.hub.publish([self.status_result()])
+                    self._told = time.monotonic()
+            return found.result()
 
     def _save(self, results: Sequence[Result]) -> None:
         if self.save is None or self.run is None:

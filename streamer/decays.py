@@ -19,6 +19,8 @@ from streamer.plan import Plan
 LATE = 0.02  # share of the photons after the next pulse from which a verdict on g2(0) would be one on the overlap
 BROAD = 0.2  # of the lifetime: a broader response moves the 1/e time by more than its error
 NO_PERIOD = "the laser period is not known; set period_ns"
+LEAST_OWN = 2000  # photons of a state and detector, from which it shows the excitation by itself
+SAME_EDGE_NS = 0.5  # by which it may then lie elsewhere than in all photons; further off it is another edge
 USUAL_BLUR_NS = 0.1  # of detector and electronics, where the decay itself does not tell
 
 
@@ -33,6 +35,9 @@ class Decays:
         hidden: bool[detectors, nanotime bins], what the nanotimes leave out of the laser period.
         blur_ns: raw channel -> standard deviation of the response, as the rising edge tells it; None where it does not.
         bin_ns: width of a nanotime bin.
+        rested: int64[rows, detectors, nanotime bins], what the lifetimes are of: as `counts`, but for a state without
+            segments with a switch, where these can be left out.
+        seconds: float64[rows], live time of the segments that `rested` is of.
     """
 
     counts: NDArray[np.int64]
@@ -42,6 +47,8 @@ class Decays:
     hidden: NDArray[np.bool_]
     blur_ns: dict[int, float | None] = field(default_factory=dict)
     bin_ns: float = 0.0
+    rested: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0, 0), np.int64))
+    seconds: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
     @property
     def hidden_ns(self) -> dict[int, float]:
@@ -81,14 +88,19 @@ def find_lifetimes(counts: NDArray[np.int64], plan: Plan) -> Decays:
     error = np.array([place.error_ns or 0.0 for place in places if place.t0_ns is not None])
     open_ns = min((_seen_ns(hidden[d, :inside], t0, bin_ns) for d, t0 in zip(found, zero, strict=True)), default=0.0)
     lifetimes, one_over_es = [], []
-    for row in counts[:, found]:
+    own_zero, own_error = zero, error
+    for at, row in enumerate(counts[:, found]):
+        if found and at:
+            own_zero, own_error = _own_zero(row, hidden[found][:, :inside], plan, found, zero, error, bin_ns, period_ns)
         if not found:
             why = "the excitation cannot be found in the decay; set t0_ns"
             lifetimes.append(Lifetime(None, None, None, None, (), 0.0, 0, why))
             one_over_es.append(OneOverE(None, None, None))
             continue
         lifetimes.append(
-            state_lifetime(row, bin_ns, period_ns, zero, sigma_ns=sigma, t0_error_ns=error, hidden=hidden[found])
+            state_lifetime(
+                row, bin_ns, period_ns, own_zero, sigma_ns=sigma, t0_error_ns=own_error, hidden=hidden[found]
+            )
         )
         # Without a lifetime no background is known to take off, and a 1/e time would be that of signal and background.
         known = lifetimes[-1].value_ns is not None
@@ -101,10 +113,37 @@ def find_lifetimes(counts: NDArray[np.int64], plan: Plan) -> Decays:
         elif open_ns < RANGE * float(lifetimes[-1].value_ns or 0.0):
             one_over_es.append(OneOverE(None, None, "1/e time: the card's nanotimes end within the decay"))
         else:
-            one_over_es.append(one_over_e(row, bin_ns, period_ns, zero, background, sigma))
+            one_over_es.append(one_over_e(row, bin_ns, period_ns, own_zero, background, sigma))
     t0 = {channel: place.t0_ns for channel, place in zip(layout.detectors, places, strict=True)}
     blurs = {channel: place.sigma_ns for channel, place in zip(layout.detectors, places, strict=True)}
     return Decays(counts, t0, tuple(lifetimes), tuple(one_over_es), hidden, blurs, bin_ns)
+
+
+def _own_zero(
+    row: NDArray[np.int64],
+    hidden: NDArray[np.bool_],
+    plan: Plan,
+    found: list[int],
+    zero: NDArray[np.float64],
+    error: NDArray[np.float64],
+    bin_ns: float,
+    period_ns: float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(excitation, its error) of each detector as a state's own decay shows it, where it has the photons for that.
+
+    The laser is the same for all states, but the edge of all photons is one of several lifetimes and of scattered
+    light, and found early by some 0.1 ns; on a short period a mean lifetime then comes out wrong by four times that.
+    """
+    own_zero, own_error = zero.copy(), error.copy()
+    for i, d in enumerate(found):
+        each = row[i][: hidden.shape[1]]
+        if plan.layout.detectors[d] in plan.t0_given or each.sum() < LEAST_OWN:
+            continue
+        place = locate_excitation(bridged(each, hidden[i]), bin_ns, period_ns)
+        off = abs((place.t0_ns - zero[i] + period_ns / 2) % period_ns - period_ns / 2) if place.t0_ns else np.inf
+        if place.t0_ns is not None and place.error_ns is not None and off < SAME_EDGE_NS:
+            own_zero[i], own_error[i] = place.t0_ns, place.error_ns
+    return own_zero, own_error
 
 
 def _seen_ns(hidden: NDArray[np.bool_], t0_ns: float, bin_ns: float) -> float:

@@ -23,7 +23,7 @@ def read_response(settings: Settings) -> Response | None:
     if settings.irf is None:
         return None
     try:
-        return _counted(open_source(settings.irf, {}), settings)
+        return _counted(open_source(settings.irf, {k: str(v) for k, v in settings.irf_options.items()}), settings)
     except InputError as error:
         raise InputError(f"irf: {error}") from None
 
@@ -34,7 +34,7 @@ def _counted(source: Source, settings: Settings) -> Response:
     if "nanotimes" in info.doubts:
         raise InputError(f"{settings.irf}: {info.doubts['nanotimes']}; {remedy}")
     if info.mode != "T3" or not info.pulse_known:
-        what = "no nanotimes (it is T2)" if info.mode != "T3" else "no known laser period"
+        what = "no nanotimes (it is T2)" if info.mode != "T3" else "no known laser period (period_ns, or irf_options)"
         raise InputError(f"{settings.irf}: it has {what}; {remedy}")
     if info.live:
         raise InputError(f"{settings.irf}: it is a live source, which never ends; {remedy}")
@@ -52,4 +52,9 @@ def _counted(source: Source, settings: Settings) -> Response:
             f"{settings.irf}: at most {photons.max()} photons in a channel, must be {LEAST_PHOTONS}; {remedy}"
         )
     kept = {int(channel): counts[channel] for channel in np.flatnonzero(photons)}
+    for own, other in settings.irf_channels.items():
+        if not photons[other]:
+            there = ", ".join(str(channel) for channel in np.flatnonzero(photons))
+            raise InputError(f"irf_channels: {settings.irf} has no photons in channel {other}; it has {there}")
+        kept[own] = counts[other]
     return Response(kept, info.resolution_s * 1e9 * (1 << shift), info.laser_s * 1e9)

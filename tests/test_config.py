@@ -53,3 +53,8 @@ def test_no_toml_and_no_file(tmp_path):
     path.write_text("bin_ms =", encoding="utf-8")
     with pytest.raises(InputError, match="not TOML"):
         load_settings(path)
+
+
+def test_a_number_where_channels_are_needed_is_told_how():
+    with pytest.raises(InputError, match=r"background_cps: must be a table of channels, for example .*, got 100"):
+        load_settings(None, background_cps=100)

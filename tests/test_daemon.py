@@ -266,3 +266,30 @@ def test_a_daemon_that_comes_back_without_memory_takes_the_rest_and_says_so(dot)
         status = control.ask({"do": "status"})["status"]
     assert totals["received"] == sum(len(chunk.time) for chunk in chunks[3:])
     assert any("earlier daemon" in line for line in status["warnings"])
+
+
+def test_the_status_is_told_while_the_last_studies_run(dot, monkeypatch):
+    info, chunks, end = dot
+    asked, answered, study = threading.Event(), threading.Event(), Pipeline.study
+
+    def slow(pipeline):
+        asked.set()
+        assert answered.wait(DEADLINE_S)
+        return study(pipeline)
+
+    with running(Settings(studies=())) as (_, address), Control(address) as control, Sender(address, info) as source:
+        source.connect(DEADLINE_S)
+        source.send(chunks[0], DEADLINE_S)
+        monkeypatch.setattr(Pipeline, "study", slow)
+        totals = {}
+        sending = threading.Thread(target=lambda: totals.update(source.end(end, DEADLINE_S)))
+        sending.start()
+        assert asked.wait(DEADLINE_S)
+        status = control.ask({"do": "status"})["status"]
+        assert status["account"]["received"] == len(chunks[0].time)
+        assert not totals
+        answered.set()
+        sending.join(DEADLINE_S)
+        assert totals["received"] == len(chunks[0].time)
+        # What was asked meanwhile and waited is answered too.
+        assert control.ask({"do": "cut", "thresholds_cps": [12e3]})["ok"]

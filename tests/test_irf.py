@@ -66,3 +66,27 @@ def test_what_cannot_be_used_is_one_line(monkeypatch, options, message):
     with pytest.raises(InputError, match=message) as error:
         read_response(simulated(monkeypatch, **options))
     assert "\n" not in str(error.value)
+
+
+def test_options_and_channels_of_the_response(tmp_path):
+    settings = Settings(
+        irf="simulate:steady", irf_options=FAST | {"duration": "0.5", "period_ns": 400}, irf_channels={"5": 0}
+    )
+    with pytest.raises(InputError, match=r"irf: .*period_ns"):  # no such option of that source
+        read_response(settings)
+    given = settings.model_copy(update={"irf_options": FAST | {"duration": 0.5}})
+    response = read_response(given)
+    assert sorted(response.counts) == [0, 1, 5]
+    assert (response.counts[5] == response.counts[0]).all()
+    with pytest.raises(InputError, match=r"irf_channels: simulate:steady has no photons in channel 9; it has 0, 1"):
+        read_response(given.model_copy(update={"irf_channels": {5: 9}}))
+
+
+def test_a_response_of_another_channel_is_said_with_what_to_do():
+    settings = Settings(irf="simulate:steady", irf_options=FAST | {"duration": 0.5}, studies=("decay_fit",))
+    response = read_response(settings)
+    del response.counts[1]
+    pipeline = analyse("simulate:steady", settings.model_copy(update={"irf": None}), {"duration": "1"})
+    pipeline.response = response
+    (result,) = pipeline.study()
+    assert "set irf_channels = {1 = 0}" in " ".join(result.values["remarks"])

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from streamer.estimators.estimate import Estimate, unknown
+from streamer.estimators.estimate import Z95, Estimate, unknown
 from streamer.estimators.fit_bias import first_order_bias
 from streamer.estimators.intervals import UNDECIDED, verdict
 from streamer.estimators.likelihood import Maximum, maximise
@@ -116,22 +116,35 @@ def fit_dip(
         )
         none = unknown(why)
         return Dip(best, none, none, none, none, plateau, UNDECIDED, p_value, relative, curve, why)
-    off = dict(zip(found.names, data.bias(found), strict=True))
-    g0, t1 = _less(found, "g0", off), _less(found, "t1", off)
-    c, t2 = (_less(found, name, off) if best == "shelving" else unknown("no bunching is seen") for name in ("c", "t2"))
+    told = {name: _widened(found.estimate(name)) for name in found.names}
+    if told["g0"].high is not None and told["g0"].high < 0:
+        none = unknown("g2(0) comes out below 0: the jitter, or the accidental pairs, are less than what was taken")
+        return Dip(best, none, none, none, none, plateau, UNDECIDED, p_value, relative, curve, none.reason)
+    # Where the curve touches zero, curvature tells nothing, and no bias either.
+    sound = told["g0"].error == found.estimate("g0").error
+    off = data.bias(found) if sound else np.zeros(len(found.names))
+    told = {name: _less(one, each) for (name, one), each in zip(told.items(), off, strict=True)}
+    g0, t1 = told["g0"], told["t1"]
+    c, t2 = (told.get(name, unknown("no bunching is seen")) for name in ("c", "t2"))
     if best == "shelving" and (t2.high is None or t2.low is None):
         c = t2 = plateau = unknown("bunching lasts longer than the window can show; widen tau_window_ns")
     said = verdict(g0.low, g0.high) if g0.low is not None and g0.high is not None else UNDECIDED
     return Dip(best, g0, t1, c, t2, plateau, said, p_value, relative, curve, None)
 
 
-def _less(found: Maximum, name: str, off: dict[str, float]) -> Estimate:
+def _widened(one: Estimate) -> Estimate:
+    """A parameter whose curvature belies its interval, with the interval's width as its error."""
+    if one.low is None or one.high is None or one.error is None:
+        return one
+    half = (one.high - one.low) / (2 * Z95)
+    return one if half / 2 < one.error < 2 * half else replace(one, error=half)
+
+
+def _less(one: Estimate, off: float) -> Estimate:
     """A parameter less the bias of maximum likelihood, at most half a standard error; the interval stays."""
-    one = found.estimate(name)
     if one.value is None or one.error is None:
         return one
-    value = one.value - float(np.clip(off[name], -0.5 * one.error, 0.5 * one.error))
-    return replace(one, value=value)
+    return replace(one, value=one.value - float(np.clip(off, -0.5 * one.error, 0.5 * one.error)))
 
 
 class _Pooled:

@@ -57,7 +57,7 @@ def without_background(
     """g2 of the signal alone; the interval joins that of the pairs with the error of the background.
 
     The ends are those of the measured interval, corrected, drawn out by what the share's error adds (MOVER: Zou &
-    Donner, Biometrics 64, 2008). The value may lie below 0, by noise; the interval is cut there.
+    Donner, Biometrics 64, 2008). Value and lower end may lie below 0, by noise.
 
     Args:
         g2, low, high: as measured, with the 95 % interval; None where there is none.
@@ -74,4 +74,4 @@ def without_background(
     upper = value + math.hypot((high - g2) / share.value, spread)
     if upper < 0:
         return unknown("fewer pairs at zero delay than the background alone would make: there is less of it than said")
-    return Estimate(value, None, max(0.0, lower), upper)
+    return Estimate(value, None, lower, upper)

@@ -24,6 +24,8 @@ LEAST_SIGNAL = 200.0  # photons of a group above the background
 KNOWN = 0.025  # standard error of the logarithm of a typical lifetime: a group with more takes in the next
 LEAST_SEGMENTS = 100
 ZONE = 0.25  # a slope nearer than this to 1 or 0 is that type's
+STEADY = 1e-4  # chance of steady light to be taken for one that changes
+MUCH = 4.0  # times its noise that the spread of the intensity's square is: with less, the noise makes the slope
 CHANCE = 0.01  # of points that scatter so much more than their errors say
 
 
@@ -34,7 +36,7 @@ class BlinkingType:
     Attributes:
         slope: d ln tau / d ln I.
         p_a, p_b: probability of a slope at least as far from 1 (type A), from 0 (type B), were that the truth.
-        verdict: "A", "B", "neither" or "undecided".
+        verdict: "A", "B", "nearly A", "nearly B" (within ZONE, but not there), "neither" or "undecided".
         groups: groups of segments that were looked at.
     """
 
@@ -51,6 +53,7 @@ def blinking_type(
     background: Sequence[float] | Floats,
     period_ns: float,
     early_ns: float,
+    background_error: Sequence[float] | Floats | None = None,
 ) -> BlinkingType:
     """The slope of lifetime against intensity over segments of equal length.
 
@@ -65,64 +68,129 @@ def blinking_type(
         sums_ns: float64[n, d], summed times after the excitation, within one period from `early_ns` before it.
         background: float[d], photons of a constant background per segment.
         period_ns, early_ns: laser period, and how much of it lies before the excitation.
+        background_error: float[d], standard error of the background; None where it is known.
     """
     n, detectors = photons.shape
     if n < LEAST_SEGMENTS:
-        return _undecided(f"{n} segments: fewer than {LEAST_SEGMENTS}")
-    arrival = MeanArrival(period_ns, early_ns)
-    points: list[tuple[float, float, NDArray[np.float64], int]] = []
-    for d in range(detectors):
-        if detectors > 1:
-            others = photons.sum(axis=1) - photons[:, d]
-            which = np.arange(n)
-        else:
-            others = photons[:-2, 0] + photons[2:, 0]
-            which = np.arange(1, n - 1)
-        order = which[np.argsort(others, kind="stable")]
-        held, dark = order[:0], float(background[d])
-        light = float(photons[:, d].sum()) - dark * n
-        if light < LEAST_SIGNAL:
-            continue
-        typical = (float(sums_ns[:, d].sum()) - dark * n * (period_ns / 2 - early_ns)) / light
-        blur = period_ns**2 / 12 / max(typical, period_ns / 100) ** 2
-        groups: list[NDArray[np.intp]] = []
-        for part in np.array_split(order, max(1, min(GROUPS, len(order) // MEMBERS))):
-            held = np.concatenate([held, part])
-            light = max(float(photons[held, d].sum()) - dark * len(held), 0.0)
-            # Whether a group is large enough must not hang on the lifetime found in it.
-            if light >= LEAST_SIGNAL and light**2 / (light + blur * dark * len(held)) > KNOWN**-2:
-                groups.append(held)
-                held = order[:0]
-        if groups:
-            groups[-1] = np.concatenate([groups[-1], held])
-        found = (_point(photons[one, d], sums_ns[one, d], dark, arrival) for one in groups)
-        points += [(*point, d) for point in found if point is not None]
-    owners = np.array([point[3] for point in points])
-    if len(points) < 3 or np.bincount(owners, minlength=1).max() < 3:
-        return _undecided("too few photons above the background in too few groups of segments")
-    x, y = (np.array([point[i] for point in points]) for i in (0, 1))
-    covariance = np.array([point[2] for point in points])
-    slope, error = _line(x, y, covariance, owners, None)
-    p_a, p_b = (_p(_line(x, y, covariance, owners, assumed), assumed) for assumed in (1.0, 0.0))
+        return undecided(f"{n} segments: fewer than {LEAST_SEGMENTS}")
+    dark = np.asarray(background, float)
+    unsure = np.zeros(detectors) if background_error is None else np.asarray(background_error, float)
+    groups = [_groups(photons, sums_ns, d, dark, period_ns, early_ns) for d in range(detectors)]
+    points = _points(groups, photons, sums_ns, dark, MeanArrival(period_ns, early_ns))
+    if len(points.x) < 3 or np.bincount(points.owners, minlength=1).max() < 3:
+        return undecided("too few photons above the background in too few groups of segments")
+    if not _varies(points):
+        return undecided("the intensity does not change by more than its noise")
+    slope, error = _line(points, None)
+    # What the background is not known to moves every group at once: dim ones most.
+    off = 0.0
+    for d in np.flatnonzero(unsure > 0):
+        other = dark.copy()
+        other[d] += unsure[d]
+        moved = _points(groups, photons, sums_ns, other, MeanArrival(period_ns, early_ns))
+        if len(moved.x) < 3:
+            return undecided("the background is not known well enough")
+        off = math.hypot(off, _line(moved, None)[0] - slope)
+    error = math.hypot(error, off)
+    if not math.isfinite(error):
+        return undecided("the intensity does not change by more than its noise")
+    p_a, p_b = (_p(_line(points, assumed), assumed, off) for assumed in (1.0, 0.0))
     low, high = slope - Z95 * error, slope + Z95 * error
-    return BlinkingType(Estimate(slope, error, low, high), p_a, p_b, _verdict(low, high), len(points))
+    return BlinkingType(Estimate(slope, error, low, high), p_a, p_b, _verdict(low, high, p_a, p_b), len(points.x))
 
 
-def _p(found: tuple[float, float], assumed: float) -> float:
-    """Probability of a slope at least as far from the assumed one."""
-    return float(2 * norm.sf(abs(found[0] - assumed) / found[1]))
+@dataclass(frozen=True, slots=True, eq=False)
+class _Points:
+    """Groups as points: ln intensity, ln lifetime, covariance float64[n, 2, 2], and the detector of each."""
+
+    x: Floats
+    y: Floats
+    covariance: Floats
+    owners: NDArray[np.int64]
 
 
-def _undecided(reason: str) -> BlinkingType:
+def _groups(
+    photons: NDArray[np.int64], sums_ns: Floats, d: int, background: Floats, period_ns: float, early_ns: float
+) -> list[NDArray[np.intp]]:
+    """Segments of one detector, grouped by what was counted elsewhere, each group large enough for a lifetime."""
+    if photons.shape[1] > 1:
+        others = photons.sum(axis=1) - photons[:, d]
+        which = np.arange(len(photons))
+    else:
+        others = photons[:-2, 0] + photons[2:, 0]
+        which = np.arange(1, len(photons) - 1)
+    order = which[np.argsort(others, kind="stable")]
+    held, dark = order[:0], float(background[d])
+    light = float(photons[:, d].sum()) - dark * len(photons)
+    if light < LEAST_SIGNAL:
+        return []
+    typical = (float(sums_ns[:, d].sum()) - dark * len(photons) * (period_ns / 2 - early_ns)) / light
+    blur = period_ns**2 / 12 / max(typical, period_ns / 100) ** 2
+    groups: list[NDArray[np.intp]] = []
+    for part in np.array_split(order, max(1, min(GROUPS, len(order) // MEMBERS))):
+        held = np.concatenate([held, part])
+        light = max(float(photons[held, d].sum()) - dark * len(held), 0.0)
+        # Whether a group is large enough must not hang on the lifetime found in it.
+        if light >= LEAST_SIGNAL and light**2 / (light + blur * dark * len(held)) > KNOWN**-2:
+            groups.append(held)
+            held = order[:0]
+    if groups:
+        groups[-1] = np.concatenate([groups[-1], held])
+    return groups
+
+
+def _points(
+    groups: Sequence[Sequence[NDArray[np.intp]]],
+    photons: NDArray[np.int64],
+    sums_ns: Floats,
+    background: Floats,
+    arrival: MeanArrival,
+) -> _Points:
+    """A point for each group of each detector, where enough is known of it."""
+    found = [
+        (*point, d)
+        for d, some in enumerate(groups)
+        for one in some
+        if (point := _point(photons[one, d], sums_ns[one, d], float(background[d]), arrival)) is not None
+    ]
+    x, y = (np.array([point[i] for point in found], float) for i in (0, 1))
+    covariance = np.array([point[2] for point in found], float).reshape(-1, 2, 2)
+    return _Points(x, y, covariance, np.array([point[3] for point in found], np.int64))
+
+
+def _varies(points: _Points) -> bool:
+    """The intensity of the groups differs by more than chance, and by enough for a slope against it."""
+    variance = np.maximum(points.covariance[:, 0, 0], 1e-300)
+    mean = np.bincount(points.owners, points.x / variance) / np.maximum(
+        np.bincount(points.owners, 1 / variance), 1e-300
+    )
+    spread = float(((points.x - mean[points.owners]) ** 2 / variance).sum())
+    degrees = len(points.x) - len(np.unique(points.owners))
+    return spread > MUCH * degrees and bool(chi2.sf(spread, degrees) < STEADY)
+
+
+def _p(found: tuple[float, float], assumed: float, off: float) -> float:
+    """Probability of a slope at least as far from the assumed one; `off` is what the background adds to its error."""
+    return float(2 * norm.sf(abs(found[0] - assumed) / math.hypot(found[1], off)))
+
+
+def undecided(reason: str) -> BlinkingType:
+    """No type, and why."""
     return BlinkingType(unknown(reason), None, None, "undecided", 0)
 
 
-def _verdict(low: float, high: float) -> str:
-    """A or B where the interval reaches only that zone and is narrow; neither where it reaches none."""
+def _verdict(low: float, high: float, p_a: float, p_b: float) -> str:
+    """A or B where the interval reaches only that zone and is narrow; neither where it reaches none.
+
+    "nearly" where it is in the zone, but surely not at its middle.
+    """
     near_a, near_b = low < 1 + ZONE and high > 1 - ZONE, low < ZONE and high > -ZONE
     if high - low > 4 * ZONE or (near_a and near_b):
         return "undecided"
-    return "A" if near_a else "B" if near_b else "neither"
+    if not (near_a or near_b):
+        return "neither"
+    kind, p = ("A", p_a) if near_a else ("B", p_b)
+    return kind if p >= CHANCE else f"nearly {kind}"
 
 
 def _point(
@@ -151,14 +219,13 @@ def _point(
     return math.log(intensity) + float(half[0]), math.log(tau) + float(half[1]), covariance
 
 
-def _line(
-    x: Floats, y: Floats, covariance: NDArray[np.float64], owners: NDArray[np.int64], assumed: float | None
-) -> tuple[float, float]:
+def _line(points: _Points, assumed: float | None) -> tuple[float, float]:
     """(slope, standard error) of lines with a common slope and an intercept for each detector.
 
     Errors are in both, and known; `assumed` is the slope that weights are worked out for (None: the one found). The
     error is widened where points scatter by more than their own errors say and chance does.
     """
+    x, y, covariance, owners = points.x, points.y, points.covariance, points.owners
     slope = 0.5 if assumed is None else assumed
     error = math.inf
     off = np.zeros_like(x)

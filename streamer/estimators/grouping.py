@@ -12,7 +12,7 @@ which any rate between the lowest and the highest is equally likely.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ LEAST_SEGMENTS, MUCH_TIME = 5, 0.05  # nor what holds fewer segments, but for mu
 LEAST_RATIO = 1.15  # of neighbouring rates: laser and focus drift by less, and enough photons show that
 MOST_STRAY = 0.02  # of the segments
 CELLS = 256
+ENOUGH = 20_000  # segments that the states are found from
 STEPS, GAIN = 200, 1e-6  # of the maximisation: at most, and log-likelihood per segment below which it rests
 FAR = 4.0  # standard deviations from its state beyond which a segment is misplaced
 MISFIT = 0.05
@@ -91,13 +92,19 @@ def group_segments(
     if not len(photons):
         none = np.empty(0)
         return Grouping(none, none, np.empty(0, np.int64), none, bic, none, 0.0, 0.0, False, "no segment yet")
-    starts = _agglomerated(photons, length_s, most)
-    tried = {k: _maximised(photons, length_s, starts[k]) for k in sorted(starts) if n_states in (None, k)}
+    # Of very many, so many at random say as well what states there are; every k-th could be one state's only.
+    some = np.arange(len(photons))
+    if len(photons) > ENOUGH:
+        some = np.sort(np.random.default_rng(0).choice(len(photons), ENOUGH, replace=False))
+    starts = _agglomerated(photons[some], length_s[some], most)
+    tried = {k: _maximised(photons[some], length_s[some], starts[k]) for k in sorted(starts) if n_states in (None, k)}
     if not tried:  # fewer different rates than states asked for
         most = max(starts)
-        tried = {most: _maximised(photons, length_s, starts[most])}
+        tried = {most: _maximised(photons[some], length_s[some], starts[most])}
     for k, fit in tried.items():
-        bic[k - 1] = (2 * k - 1) * math.log(len(counts)) - 2 * fit.likelihood
+        bic[k - 1] = (2 * k - 1) * math.log(len(some)) - 2 * fit.likelihood
+    if len(some) < len(photons):
+        tried = {k: _of_all(photons, length_s, fit) for k, fit in tried.items()}
     best = min(tried, key=lambda k: bic[k - 1])
     chosen, reason = best, None
     if n_states is None:
@@ -113,12 +120,37 @@ def group_segments(
 
 @dataclass(slots=True, eq=False)
 class _Fit:
-    """Rates of the states, weights of them and of strays (last), the likelihood, and the chances float64[n, k + 1]."""
+    """Rates of the states, weights of them and of strays (last), counts/s that strays may have, the likelihood, and the
+    chances float64[n, k + 1]."""
 
     rates: Floats
     weights: Floats
+    spread: float
     likelihood: float
     chance: Floats
+
+
+def _chances(counts: Floats, length_s: Floats, rates: Floats, weights: Floats, spread: float) -> tuple[Floats, Floats]:
+    """(chances float64[n, k + 1] that a segment is of each state, or stray; log-likelihood float64[n] of each)."""
+    k = len(rates)
+    chance = np.empty((len(counts), k + 1))
+    constant, log_t, means = gammaln(counts + 1), np.log(length_s), np.maximum(rates, 1e-9)
+    with np.errstate(divide="ignore"):
+        logs = np.log(weights)
+    for state in range(k):
+        chance[:, state] = counts * (math.log(means[state]) + log_t) - means[state] * length_s - constant + logs[state]
+    chance[:, k] = logs[k] - np.log1p(spread * length_s)
+    top = chance.max(axis=1)
+    np.exp(chance - top[:, None], out=chance)
+    total = chance.sum(axis=1)
+    chance /= total[:, None]
+    return chance, top + np.log(total)
+
+
+def _of_all(counts: Floats, length_s: Floats, fit: _Fit) -> _Fit:
+    """A fit of some segments with the chances of all."""
+    chance, _ = _chances(counts, length_s, fit.rates, fit.weights, fit.spread)
+    return replace(fit, chance=chance)
 
 
 def _agglomerated(counts: Floats, length_s: Floats, most: int) -> dict[int, tuple[Floats, Floats]]:
@@ -150,24 +182,12 @@ def _maximised(counts: Floats, length_s: Floats, start: tuple[Floats, Floats]) -
     rates, shares = start
     k, n = len(rates), len(counts)
     weights = np.append(shares * (1 - MOST_STRAY / 2), MOST_STRAY / 2)
-    constant = gammaln(counts + 1)
     rate = counts / length_s
-    stray = -np.log1p((float(rate.max()) - float(rate.min())) * length_s)
-    log_t = np.log(length_s)
+    spread = float(rate.max()) - float(rate.min())
     before, chance, likelihood = -math.inf, np.empty((n, k + 1)), -math.inf
     for _ in range(STEPS):
-        means = np.maximum(rates, 1e-9)
-        with np.errstate(divide="ignore"):
-            logs = np.log(weights)
-        for state in range(k):
-            chance[:, state] = counts * (math.log(means[state]) + log_t) - means[state] * length_s - constant
-            chance[:, state] += logs[state]
-        chance[:, k] = stray + logs[k]
-        top = chance.max(axis=1)
-        np.exp(chance - top[:, None], out=chance)
-        total = chance.sum(axis=1)
-        chance /= total[:, None]
-        likelihood = float((top + np.log(total)).sum())
+        chance, each = _chances(counts, length_s, rates, weights, spread)
+        likelihood = float(each.sum())
         if likelihood - before < GAIN * n:
             break
         before = likelihood
@@ -177,7 +197,7 @@ def _maximised(counts: Floats, length_s: Floats, start: tuple[Floats, Floats]) -
             weights[k] = MOST_STRAY
         rates = (counts @ chance[:, :k]) / np.maximum(length_s @ chance[:, :k], 1e-300)
     order = np.argsort(rates)
-    return _Fit(rates[order], weights[[*order, k]], likelihood, chance[:, [*order, k]])
+    return _Fit(rates[order], weights[[*order, k]], spread, likelihood, chance[:, [*order, k]])
 
 
 def _objection(fit: _Fit, length_s: Floats) -> str | None:

@@ -95,7 +95,8 @@ def segment_lifetimes(
         """Standard error of the mean of each stretch, were these its lifetimes."""
         one = np.interp(at, arrival.tau, arrival.mean)
         dark = background * (period_ns**2 / 12 + (middle - one) ** 2)
-        out: Floats = np.sqrt(light * np.interp(at, arrival.tau, arrival.variance) + dark) / light
+        square = light * np.interp(at, arrival.tau, arrival.variance) + np.maximum(dark, 0.0)
+        out: Floats = np.sqrt(square) / light
         return out
 
     step = 1.01

@@ -38,6 +38,9 @@ def study(view: View) -> list[Result]:
         reason = f"the pair of channels {xx} (XX) and {x} (X) is not counted; put [{xx}, {x}] into `pairs`"
         return [Result(NAME, "summary", values={"reason": reason})]
     layout = view.plan.layout
+    silent = [one for one in pair if not view.answers.photons[0][layout.detector_of[one]]]
+    if silent:
+        return [Result(NAME, "summary", values={"reason": f"channel {silent[0]} has no photons"})]
     sign = 1 if found.pair == (xx, x) else -1
     counts = found.tau_counts[0][::sign]
     tau = layout.tau_ns()

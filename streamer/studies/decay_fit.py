@@ -42,7 +42,7 @@ def study(view: View) -> list[Result]:
         fit, one = setting.row(row)
         rows.append({"name": name, **one})
         if fit is not None and fit.curves and len(used) == len(layout.detectors):
-            curves[row] = np.sum(fit.curves, axis=0)[: curves.shape[1]]
+            curves[row] = np.sum(fit.curves, axis=0)[: curves.shape[1]] * setting.scale(row)
     values = {"response": setting.said, "remarks": setting.remarks, "rows": rows}
     return [Result(NAME, "curves", (axis,), {"counts": curves}, view.rows, values)]
 
@@ -79,9 +79,14 @@ class _Setting:
         if response is None:
             return None
         counts = response.counts.get(channel)
-        found = (
-            "it has no photons" if counts is None else measured_response(counts, response.bin_ns, response.period_ns)
-        )
+        if counts is None:
+            there = sorted(response.counts)
+            found: Measured | str = (
+                f"it has no photons there (but in {', '.join(map(str, there))}); set irf_channels = "
+                f"{{{channel} = {there[0]}}}"
+            )
+        else:
+            found = measured_response(counts, response.bin_ns, response.period_ns)
         if isinstance(found, str):
             self.remarks.append(f"irf: channel {channel}: {found}; a Gaussian is taken")
             return None
@@ -94,6 +99,10 @@ class _Setting:
                 self.t0[i] += off
         return found
 
+    def scale(self, row: int) -> float:
+        """Photons of a row, of which the fit saw those of resting segments only, by those it saw."""
+        return float(self.decays.counts[row].sum() / max(self.decays.rested[row].sum(), 1))
+
     def row(self, row: int) -> tuple[DecayFit | None, dict[str, Any]]:
         """(fit of all detectors, its numbers as plain JSON)."""
         lifetime = self.decays.lifetimes[row]
@@ -101,7 +110,7 @@ class _Setting:
         correct = self.view.settings.pile_up == "correct"
         if piled and not correct:
             return None, {"model": None, "reason": f'{lifetime.reason}, or set pile_up = "correct"'}
-        counts = self.decays.counts[row][self.used]
+        counts = self.decays.rested[row][self.used]
         pulses, said = None, "not corrected"
         if correct:
             alike = self._pulses(row, counts)
@@ -151,7 +160,8 @@ class _Setting:
             )
         zero = answers.correlations[0].zero[row] if answers.correlations else None
         pairs = zero.g2_0 if isinstance(zero, PulsedG2) else None
-        alike = float(pulses[row]) / max(1.0 if pairs is None else pairs, LEAST_G2)
+        rested = float(self.decays.seconds[row] / max(answers.time_s[row], 1e-300)) if row else 1.0
+        alike = rested * float(pulses[row]) / max(1.0 if pairs is None else pairs, LEAST_G2)
         most = int(counts.sum(axis=1).max())
         if most >= alike:
             return f"pile_up: {most} photons of a channel in {alike:.0f} pulses are not one per pulse at most"

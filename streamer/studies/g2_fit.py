@@ -19,6 +19,7 @@ from streamer.study import Values, View
 
 NAME = "g2_fit"
 NEEDS = ("pairs", "times")
+RAISED = 1.05  # times the accidental pairs: as much a drift within segments may do
 
 
 def study(view: View) -> list[Result]:
@@ -129,11 +130,22 @@ def _words(row: dict[str, Any]) -> str:
         if fit["model"] == "shelving":
             text += f", bunching {_number(fit['c'])} over {_number(fit['t2_ns'], 'ns')}"
         text += f" -> {fit['verdict']}"
+    if fit["model"] in ("flat", "dip") and _raised(fit["plateau"]):
+        text += (
+            f"; far from zero {fit['plateau']['value']:.3g} times what the rates make: it bunches for longer than the "
+            "window shows; widen tau_window_ns"
+        )
     if row["bunching"]:
         text += f"; {row['bunching']}"
     if row["without_background"] is not None:
         text += f"; without background {_number(row['without_background'])}"
     return text
+
+
+def _raised(plateau: dict[str, Any] | None) -> bool:
+    """The curve stays above what accident makes, by more than its noise and than drift does."""
+    known = plateau is not None and plateau["value"] is not None and plateau["low"] is not None
+    return known and plateau is not None and plateau["low"] > RAISED
 
 
 def _number(one: dict[str, Any], unit: str = "") -> str:

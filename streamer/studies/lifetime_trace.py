@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.decays import NO_PERIOD
-from streamer.estimators.blinking_type import blinking_type
+from streamer.estimators.blinking_type import blinking_type, undecided
 from streamer.estimators.segment_lifetimes import segment_lifetimes
 from streamer.result import Axis, Result
 from streamer.study import View
@@ -17,6 +17,8 @@ from streamer.trace import POINTS
 NAME = "lifetime_trace"
 NEEDS = ("nanotimes", "times")
 ALIKE_NS = 0.2  # by which the detectors' periods may begin differently
+OVER, LEAST_QUIET = 6.0, 0.1  # lifetimes after which a decay is over; share of the period that tells the background
+LATEST = 0.2  # of the period, that may lie before the excitation: with more, the mean arrival tells no lifetime
 BLIND = "the nanotime of the excitation was not known when counting began; set t0_ns"
 
 Floats = NDArray[np.float64]
@@ -41,18 +43,27 @@ def study(view: View) -> list[Result]:
     period = layout.period * unit
     # The period was begun `guard` before where the excitation was thought to be when counting began.
     early = (layout.guard * unit + t0 - unit * np.array(layout.zero)[used]) % period
-    if np.ptp(early) > ALIKE_NS:
+    if np.ptp(early) > ALIKE_NS or early.max() > LATEST * period:
         return [Result(NAME, "summary", values={"reason": BLIND})]
     segments = view.segments
     length = (segments[:, 1] - segments[:, 0]).astype(np.float64)
     photons = segments[:, 3:][:, used]
     sums = view.tables["arrivals"]["sums"][:, used] * unit - photons * early
-    rates = _background(view, used) * layout.tick_s  # photons per tick
+    background, unsure = _background(view, used)
+    rates = background * layout.tick_s  # photons per tick
     values: dict[str, Any] = {
-        "background_cps": dict(
-            zip((str(layout.detectors[d]) for d in used), (rates / layout.tick_s).tolist(), strict=True)
+        "background_cps": dict(zip((str(layout.detectors[d]) for d in used), background.tolist(), strict=True)),
+        "type": _type(
+            photons,
+            sums,
+            rates,
+            unsure * layout.tick_s,
+            length,
+            period,
+            float(early.mean()),
+            layout.scale.ticks,
+            layout.fixed,
         ),
-        "type": _type(photons, sums, rates, length, period, float(early.mean()), layout.scale.ticks),
     }
     step = 1
     while len(segments) > POINTS * step:
@@ -73,31 +84,48 @@ def study(view: View) -> list[Result]:
     return [Result(NAME, "trace", (Axis("time", "s", middle * layout.tick_s),), data, values=values)]
 
 
-def _background(view: View, used: list[int]) -> Floats:
-    """Constant background of each used detector in counts/s: as given, else as the decays of the states hold.
+def _background(view: View, used: list[int]) -> tuple[Floats, Floats]:
+    """Constant background of each used detector in counts/s and its error: given, or as the states' decays hold.
 
     That of all photons mixes lifetimes where these follow the intensity, and what it lacks of an exponential would be
     taken for background.
     """
-    layout, decays, answers = view.plan.layout, view.answers.decays, view.answers
+    layout, decays = view.plan.layout, view.answers.decays
     assert decays is not None
     bins = layout.period / (1 << layout.nanotime_shift)
     told = [row for row in range(1, len(decays.lifetimes)) if decays.lifetimes[row].value_ns is not None] or [0]
     photons = np.sum([decays.lifetimes[row].background_per_bin for row in told], axis=0) * bins
-    found = photons / max(float(answers.time_s[told].sum()), 1e-300)
+    seconds = max(float(decays.seconds[told].sum()), 1e-300)
+    # It is counted where the decay is over: a few lifetimes after the excitation.
+    longest = max(decays.lifetimes[row].value_ns or 0.0 for row in told)
+    period = layout.period * layout.resolution_s * 1e9
+    quiet = max(1 - OVER * longest / period, LEAST_QUIET)
+    error = np.sqrt(np.maximum(photons, 1.0) / quiet)
+    rates, errors = photons / seconds, error / seconds
     given = view.settings.background_cps or {}
-    rates = []
     for i, d in enumerate(used):
-        one = given.get(layout.detectors[d], found[i])
-        rates.append(float(one[0] if isinstance(one, tuple) else one))
-    return np.array(rates)
+        one = given.get(layout.detectors[d])
+        if one is not None:
+            rates[i], errors[i] = one if isinstance(one, tuple) else (one, 0.0)
+    return rates, errors
 
 
 def _type(
-    photons: NDArray[np.int64], sums: Floats, rates: Floats, length: Floats, period: float, early: float, ticks: int
+    photons: NDArray[np.int64],
+    sums: Floats,
+    rates: Floats,
+    unsure: Floats,
+    length: Floats,
+    period: float,
+    early: float,
+    ticks: int,
+    fixed: bool,
 ) -> dict[str, Any]:
-    full = length == ticks
-    found = blinking_type(photons[full], sums[full], rates * ticks, period, early)
+    if not fixed:
+        found = undecided("it needs equal bins; these segments end where the rate changes")
+    else:
+        full = length == ticks
+        found = blinking_type(photons[full], sums[full], rates * ticks, period, early, unsure * ticks)
     return {
         "slope": found.slope.plain(), "p_a": found.p_a, "p_b": found.p_b, "verdict": found.verdict,
         "groups": found.groups,

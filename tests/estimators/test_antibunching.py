@@ -81,3 +81,26 @@ def test_a_dip_far_below_jitter_has_only_an_area():
 def test_a_dip_of_coherent_depth_is_not_single():
     dip = fit_dip(TAU, *histogram(7, 3000, 0.8, 10.0), 0.3)
     assert dip.verdict == "not single"
+
+
+def test_where_the_curve_touches_zero_the_error_is_that_of_the_interval():
+    tau = np.arange(-2500, 2501, dtype=float)
+    edges = np.append(tau - 0.5, tau[-1] + 0.5)
+    curve = 1 - 1.33 * mean_over_bins(edges, 16.0, 0.14) + 0.33 * mean_over_bins(edges, 600.0, 0.14)
+    for seed in range(6):
+        pairs = np.random.default_rng(seed).poisson(80 * curve)
+        fit = fit_dip(tau, pairs, np.full(len(tau), 80.0), 0.14, model="shelving")
+        for one in (fit.g0, fit.t1_ns, fit.c, fit.t2_ns):
+            half = (one.high - one.low) / 3.92
+            assert half / 2.01 < one.error < 2.01 * half
+            assert one.low < one.value < one.high
+        assert abs(fit.t1_ns.value - 16) < 4 * fit.t1_ns.error
+
+
+def test_a_dip_that_a_jitter_too_large_makes_deeper_than_nothing_is_refused():
+    tau = np.arange(-250, 251) * 0.5
+    edges = np.append(tau - 0.25, tau[-1] + 0.25)
+    pairs = np.random.default_rng(3).poisson(400 * (1 - mean_over_bins(edges, 4.0, 0.1)))
+    fit = fit_dip(tau, pairs, np.full(len(tau), 400.0), 2.0, model="dip")
+    assert fit.g0.value is None
+    assert "below 0" in fit.reason

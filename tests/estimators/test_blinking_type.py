@@ -50,9 +50,31 @@ def test_undecided():
 
 
 def test_zones():
-    assert [_verdict(*one) for one in ((0.8, 1.3), (-0.1, 0.1), (0.4, 0.6), (0.1, 0.9), (-1, 3), (1.4, 1.6))] == [
-        "A", "B", "neither", "undecided", "undecided", "neither",
-    ]  # fmt: skip
+    ends = ((0.8, 1.3), (-0.1, 0.1), (0.4, 0.6), (0.1, 0.9), (-1, 3), (1.4, 1.6))
+    assert [_verdict(*one, 0.5, 0.5) for one in ends] == ["A", "B", "neither", "undecided", "undecided", "neither"]
+    assert _verdict(1.1, 1.2, 1e-9, 0.0) == "nearly A"
+    assert _verdict(0.1, 0.2, 0.0, 1e-9) == "nearly B"
+
+
+def test_steady_light_has_no_type():
+    for seed in range(12):
+        found = blinking_type(*emitter(np.random.default_rng(seed), (100.0,), (25.0,)))
+        assert (found.verdict, found.slope.value) == ("undecided", None)
+        assert "does not change" in found.slope.reason
+
+
+def test_a_background_that_is_not_known_well_is_in_the_error():
+    off = []
+    for seed in range(6):
+        photons, sums, dark, *rest = emitter(np.random.default_rng(seed), (10.0, 200.0), (25.0, 25.0))
+        wrong = [1.2 * one for one in dark]
+        sure = blinking_type(photons, sums, wrong, *rest)
+        unsure = blinking_type(photons, sums, wrong, *rest, background_error=[0.2 * one for one in dark])
+        assert unsure.slope.value == sure.slope.value
+        assert unsure.slope.low < 0 < unsure.slope.high
+        assert unsure.p_b > 0.01
+        off.append(sure.slope.value / sure.slope.error)
+    assert np.mean(off) > 3  # 20 % of the background is as much as that
 
 
 @pytest.mark.slow

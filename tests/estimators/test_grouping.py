@@ -135,3 +135,16 @@ def test_a_bleached_dot_is_a_state_of_one_segment():
     counts, length, _ = segments(rng, [300.0, 2000.0], 100)
     found = group_segments(np.append(counts, rng.poisson(20 * 30.0)), np.append(length, 30.0))
     assert found.rates_cps == pytest.approx([20, 300, 2000], rel=0.1)
+
+
+def test_very_many_segments_are_grouped_from_a_part_and_all_told():
+    counts, length, state = segments(np.random.default_rng(9), [300.0, 2000.0, 6000.0], 90_000)
+    found = group_segments(counts, length)
+    assert found.rates_cps == pytest.approx([300, 2000, 6000], rel=0.005)
+    assert len(found.state_of) == 90_000
+    assert np.mean(found.state_of != state) < 0.005
+    # Strictly alternating states, of which every second would be one only.
+    two, length, state = segments(np.random.default_rng(10), [300.0, 2000.0], 50_000)
+    assert group_segments(two, length).rates_cps == pytest.approx([300, 2000], rel=0.005)
+    again = group_segments(two, length)
+    assert np.array_equal(again.state_of, group_segments(two, length).state_of)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from streamer.batch import analyse
 from streamer.config import Settings
 from streamer.pipeline import Pipeline
 from streamer.studies import lifetime_trace
@@ -32,8 +33,9 @@ def test_lifetimes_lie_between_those_of_the_states_and_follow_the_intensity(view
     bright = cps > np.quantile(cps, 0.8)
     assert tau[bright].mean() == pytest.approx(25, abs=2)
     assert np.corrcoef(tau, cps)[0, 1] > 0.7
-    assert result.values["type"]["verdict"] == "A"
-    assert lifetime_trace.lines(result.values)[0].startswith("blinking type: A, d ln(lifetime) / d ln(intensity) = ")
+    # Its biexcitons keep the lifetimes from following the intensities all the way.
+    assert result.values["type"]["verdict"] in ("A", "nearly A")
+    assert "A, d ln(lifetime) / d ln(intensity) = " in lifetime_trace.lines(result.values)[0]
 
 
 def test_points_are_bounded(view, monkeypatch):
@@ -56,3 +58,30 @@ def test_nothing_where_nothing_can_be_known(view):
     t0 = {channel: value + 5 * channel for channel, value in answers.decays.t0_ns.items()}
     (result,) = lifetime_trace.study(replace(view, answers=replace(answers, decays=replace(answers.decays, t0_ns=t0))))
     assert "set t0_ns" in result.values["reason"]
+
+
+def test_the_background_is_that_of_the_time_it_was_counted_in():
+    # Lifetimes are of the segments in which the emitter rested; their background must not be spread over all.
+    options = {
+        "rate_hz": "10e6", "eta_x": "0.05,0.5", "eta_bx": "0,0", "tau_x_ns": "20,20", "tau_bx_ns": "1,1",
+        "dark_cps": "1000", "dwell": "exp:0.04,exp:0.04", "duration": "20", "seed": "5", "rate": "20000",
+    }  # fmt: skip
+    pipeline = analyse("simulate:", Settings(studies=("lifetime_trace",)), options)
+    (result,) = pipeline.study()
+    assert sum(result.values["background_cps"].values()) == pytest.approx(2000, rel=0.08)
+    slope = result.values["type"]["slope"]
+    assert slope["low"] < 0 < slope["high"]
+    assert pipeline.answers().decays.seconds[1:].sum() < 0.9 * pipeline.answers().time_s[1:].sum()
+
+
+def test_an_excitation_late_in_the_period_is_not_looked_past(view):
+    decays = view.answers.decays
+    t0 = {channel: value + 0.4 * 400 for channel, value in decays.t0_ns.items()}
+    (result,) = lifetime_trace.study(replace(view, answers=replace(view.answers, decays=replace(decays, t0_ns=t0))))
+    assert "set t0_ns" in result.values["reason"]
+
+
+def test_segments_of_any_length_have_no_type():
+    pipeline = analyse("simulate:", Settings(studies=("lifetime_trace",), segments="changes"), {"duration": "3"})
+    (result,) = pipeline.study()
+    assert "equal bins" in result.values["type"]["slope"]["reason"]
