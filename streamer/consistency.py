@@ -169,7 +169,7 @@ def pile_up(per_pulse: Mapping[int, float]) -> tuple[str | None, str | None]:
         return None, None
     line = f"pile-up: channel {channel} counts a photon in {100 * most:.2g} % of the laser pulses"
     if most > PILE_UP_DOUBTED:
-        return f"{line}, above {100 * PILE_UP_DOUBTED:.0f} % no lifetime is given; attenuate the light", None
+        return f"{line}, above {100 * PILE_UP_DOUBTED:.0f} % the table gives no lifetime; attenuate the light", None
     return None, f"{line}; its lifetime may be up to {100 * piled_up(most):.2g} % too short"
 
 

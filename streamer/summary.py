@@ -12,24 +12,27 @@ from streamer.plan import CERTAIN, Plan
 # the
 # difference to its neighbours'.
 SWITCHING = 0.01
+ZERO = (
+    "g2_0", "low", "high", "central", "side_mean", "g2_0_segments", "segments_low", "segments_high", "verdict",
+)  # fmt: skip
 
 
 def zero_values(correlation: Correlation, row: int) -> dict[str, Any]:
     """g2(0) of one row of a correlation, pulsed or cw, in the same words."""
     zero = correlation.zero[row]
     if correlation.withheld:
-        keys = ("g2_0", "low", "high", "central", "side_mean", "g2_0_segments", "verdict")
-        return dict.fromkeys(keys) | {"reason": correlation.withheld}
+        return dict.fromkeys(ZERO) | {"reason": correlation.withheld}
     overlap = correlation.overlap[row]
     if isinstance(zero, PulsedG2):
         return {
             "g2_0": plain(zero.g2_0), "low": plain(zero.low), "high": plain(zero.high), "central": zero.central,
             "side_mean": plain(zero.side_mean), "g2_0_segments": plain(zero.g2_0_segments),
+            "segments_low": plain(zero.segments_low), "segments_high": plain(zero.segments_high),
             "verdict": None if zero.g2_0 is None or overlap else zero.verdict, "reason": zero.reason or overlap,
         }  # fmt: skip
     return {
         "g2_0": plain(zero.value), "low": plain(zero.low), "high": plain(zero.high), "central": zero.pairs,
-        "side_mean": plain(zero.expected), "g2_0_segments": None,
+        "side_mean": plain(zero.expected), "g2_0_segments": None, "segments_low": None, "segments_high": None,
         "verdict": None if zero.value is None or overlap else zero.verdict, "reason": zero.reason or overlap,
     }  # fmt: skip
 
@@ -105,10 +108,10 @@ def state_values(answers: Answers) -> tuple[list[dict[str, Any]], list[str]]:
             values |= dict.fromkeys(("lifetime_ns", "lifetime_error_ns", "one_over_e_ns"))
         if answers.correlations:
             zero, withheld = zero_values(answers.correlations[0], row), answers.correlations[0].withheld
-            values |= {key: zero[key] for key in ("g2_0", "low", "high", "central", "side_mean", "verdict")}
+            values |= {key: zero[key] for key in ZERO}
             warnings += [f"{state.name}: {zero['reason']}"] if zero["reason"] and not withheld else []
         else:
-            values |= dict.fromkeys(("g2_0", "low", "high", "central", "side_mean", "verdict"))
+            values |= dict.fromkeys(ZERO)
         lines.append(values)
     warnings += answers.notes
     if answers.states and not answers.decays:

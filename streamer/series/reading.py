@@ -136,7 +136,8 @@ def _address(text: str, key: str, folder: Path) -> str:
     name, colon, _ = text.partition(":")
     if name in SOURCES or (colon and len(name) > 1):
         return text
-    raise InputError(f"{key}: no such file beside the table, got {text!r}; correct the path")
+    more = " (for a pattern: `files`)" if any(sign in text for sign in "*?[") else ""
+    raise InputError(f"{key}: no such file beside the table, got {text!r}; correct the path{more}")
 
 
 def _name(address: str) -> str:
