@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streamer.accumulators.log_tau import block_ticks, correlated, lag_bins
 from streamer.cuts import state_rows
@@ -21,6 +22,7 @@ DECADES_S = tuple(10.0**n for n in range(-6, 2))
 ALONE_S = 10e-6  # at shorter lags the afterpulses and the dead time of a lone detector outweigh the light
 ALONE = "one detector with itself: below 10 us its afterpulses and dead time show, and are not judged"
 SHORT = "counted on the trace only; set `log_tau` for lags shorter than a segment"
+CHANGES = 'segments = "changes": blinking is judged on the trace only, from `bin_ms` on; below that see the states'
 
 
 def study(view: View) -> list[Result]:
@@ -30,17 +32,21 @@ def study(view: View) -> list[Result]:
         return []
     results = []
     for p, (a, b) in enumerate(correlated(layout)):
-        sums, segments = _sums(view, p)
-        curves = [all_curve(sums, layout.tick_s)]
+        sums, judged, segments = _sums(view, p)
+        curves = [_padded(all_curve(judged, layout.tick_s), sums.lags.ticks * layout.tick_s)]
         curves += _states(view, p, sums, segments)
-        values = {"channels": [a, b]} | _values(view, sums, alone=a == b)
+        values = {"channels": [a, b]} | _values(view, judged, alone=a == b)
         data = {key: np.stack([getattr(one, key) for one in curves]) for key in ("g2", "error", "low", "high")}
         axis = Axis("lag", "s", curves[0].lag_s)
         results.append(Result(NAME if p == 0 else f"{NAME}_{a}_{b}", "curves", (axis,), data, view.rows, values))
     return results
 
 
-def _sums(view: View, p: int) -> tuple[Sums, Segments]:
+def _sums(view: View, p: int) -> tuple[Sums, Sums, Segments]:
+    """(all lags, those of which blinking is judged, segments).
+
+    Pairs inside a segment that ends where the rate changes are of one dwell, and show nothing of the blinking.
+    """
     layout, lines = view.plan.layout, view.segments
     a, b = (3 + int(layout.detector_of[channel]) for channel in correlated(layout)[p])
     segments = Segments(lines[:, 0], lines[:, 1] - lines[:, 0], lines[:, a], lines[:, b])
@@ -49,11 +55,19 @@ def _sums(view: View, p: int) -> tuple[Sums, Segments]:
     long = trace_sums(segments, layout.scale.ticks, longest, alone=alone, block_ticks=block)
     blocks = view.tables.get("log_tau", {}).get("blocks")
     if blocks is None or not len(blocks):
-        return long, segments
+        return long, long, segments
     bins = lag_bins(layout)
     lags, n = Lags(bins.octave, bins.width, bins.first, bins.lags), len(bins.first)
     own = np.concatenate([blocks[:, :1], blocks[:, 1 + p * n : 1 + (p + 1) * n]], axis=1)
-    return joined(photon_sums(segments, lags, own, alone=alone, block_ticks=block), long), segments
+    sums = joined(photon_sums(segments, lags, own, alone=alone, block_ticks=block), long)
+    return sums, sums if layout.fixed else long, segments
+
+
+def _padded(curve: Curve, lag_s: NDArray[np.float64]) -> Curve:
+    """A curve of the last lags on the whole axis, NaN before."""
+    missing = np.full(len(lag_s) - len(curve.lag_s), np.nan)
+    rows = (np.concatenate([missing, one]) for one in (curve.g2, curve.error, curve.low, curve.high))
+    return Curve(lag_s, *rows)
 
 
 def _states(view: View, p: int, sums: Sums, segments: Segments) -> list[Curve]:
@@ -72,7 +86,10 @@ def _states(view: View, p: int, sums: Sums, segments: Segments) -> list[Curve]:
 def _values(view: View, sums: Sums, *, alone: bool) -> dict[str, Any]:
     tick_s = view.plan.layout.tick_s
     notes = [ALONE] if alone else []
-    notes += [] if "log_tau" in view.tables else [SHORT]
+    if not view.plan.layout.fixed:
+        notes.append(CHANGES)
+    elif "log_tau" not in view.tables:
+        notes.append(SHORT)
     found = relaxation(sums, tick_s, ALONE_S if alone else 0.0)
     coarse = all_curve(by_octave(sums), tick_s)
     points = []

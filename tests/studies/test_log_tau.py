@@ -11,7 +11,7 @@ from streamer.chunk import Chunk, StreamEnd, StreamInfo
 from streamer.config import Settings
 from streamer.pipeline import Pipeline
 from streamer.studies import log_tau
-from streamer.studies.log_tau import ALONE, NAME, SHORT, lines, study
+from streamer.studies.log_tau import ALONE, CHANGES, NAME, SHORT, lines, study
 
 TICK_S = 1e-8
 
@@ -57,6 +57,29 @@ def test_without_the_pairs_it_begins_at_a_segment() -> None:
     assert SHORT in result.values["notes"]
     assert result.values["blinks"] is True
     assert lines(result.values)[-1].endswith(SHORT)
+
+
+@pytest.mark.parametrize("log_tau", [False, True])
+def test_segments_that_end_at_changes_show_no_blinking_inside(log_tau: bool) -> None:
+    """Their pairs are of one dwell: g2 over them is that of no fall at all."""
+    view = run(segments="changes", log_tau=log_tau, thresholds_cps=(1e4,)).view()
+    assert ("log_tau" in view.tables) == log_tau
+    (result,) = study(view)
+    lag_s, g2, values = result.axes[0].values, result.data["g2"], result.values
+    short = lag_s < 0.0099
+    assert short.any() == log_tau
+    assert np.isnan(g2[0, short]).all()
+    assert np.isfinite(g2[0, ~short]).all()
+    for one in g2[1:]:
+        assert np.isnan(one[~short]).all()
+    if log_tau:
+        bright = g2[2, (lag_s > 1e-4) & short]
+        assert np.abs(bright - 1).max() < 0.03
+    assert min(one["lag_s"] for one in values["points"]) == pytest.approx(0.01)
+    assert values["blinks"] is True
+    tau = values["relaxation_s"]
+    assert tau["value"] is None or tau["low"] < 0.01 < tau["high"]
+    assert values["notes"] == [CHANGES]
 
 
 def test_a_lone_detector_says_what_spoils_it() -> None:
