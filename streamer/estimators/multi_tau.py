@@ -153,7 +153,7 @@ def trace_sums(segments: Segments, cell: int, longest: float, *, alone: bool, bl
     """Pairs between cells of the trace: `cell` ticks wide at first, twice as wide from octave to octave.
 
     Gaps are missing data: each cell has the live time that it has. A segment longer than a cell is spread evenly over
-    its cells. Lags up to `longest` ticks.
+    its cells; alone, each of its photons is so paired with itself, which is taken off. Lags up to `longest` ticks.
     """
     known, stretch_of_block = stretches_of(segments, block_ticks)
     k = int(stretch_of_block.max(initial=-1)) + 1
@@ -173,6 +173,7 @@ def trace_sums(segments: Segments, cell: int, longest: float, *, alone: bool, bl
     b = a if alone else spread(segments.b)
     near = np.searchsorted(known, grid[:-1] // block_ticks, side="right") - 1
     group = stretch_of_block[np.maximum(near, 0)]
+    own = _pieces(segments, begin, cell) if alone else None
     found: list[tuple[int, int, int, int]] = []
     sums: list[Floats] = []
     octave = 0
@@ -182,12 +183,61 @@ def trace_sums(segments: Segments, cell: int, longest: float, *, alone: bool, bl
                 break
             found.append((octave, cell, m, lags))
             sums.append(np.sum([_at_lag(w, a, b, lag, group, k, alone) for lag in range(m, m + lags)], axis=0))
+            if own is not None:
+                sums[-1][0] -= np.sum([own.with_itself(lag, group, k) for lag in range(m, m + lags)], axis=0)
         even = len(w) // 2 * 2
         w, a, b = (one[:even].reshape(-1, 2).sum(axis=1) for one in (w, a, b))
         group, cell, octave = group[:even:2], 2 * cell, octave + 1
+        own = own.coarser(len(w)) if own is not None else None
     axis = Lags(*np.array(found, np.int64).reshape(-1, 4).T.copy())
     counted = np.stack(sums, axis=-1) if sums else np.zeros((7, k, 0))
     return Sums(axis, alone, counted, _live(segments, stretch, k))
+
+
+@dataclass(frozen=True, eq=False)
+class _Pieces:
+    """Segments cut by the borders of cells, in time order, those of more than one piece.
+
+    Attributes:
+        segment, cell: int64[n] each, whose it is and where.
+        part: float64[n], photons that its segment spread here, over the square root of all of that segment.
+    """
+
+    segment: Ints
+    cell: Ints
+    part: Floats
+
+    def with_itself(self, lag: int, group: Ints, k: int) -> Floats:
+        """Pairs of photons with themselves, float64[k]: n photons spread over T ticks put n w_i w_j / T**2 of them."""
+        same = np.flatnonzero(self.segment[:-lag] == self.segment[lag:])
+        weights = self.part[same] * self.part[same + lag]
+        return np.bincount(group[self.cell[same]], weights=weights, minlength=k).astype(np.float64)
+
+    def coarser(self, cells: int) -> _Pieces:
+        """In cells twice as wide, of which there are `cells`."""
+        if not len(self.cell):
+            return self
+        cell = self.cell // 2
+        new = (np.diff(self.segment, prepend=-1) != 0) | (np.diff(cell, prepend=-1) != 0)
+        first = np.flatnonzero(new)
+        one = _Pieces(self.segment[first], cell[first], np.add.reduceat(self.part, first))
+        return one.chosen(one.cell < cells)
+
+    def chosen(self, chosen: NDArray[np.bool_]) -> _Pieces:
+        """The chosen ones."""
+        return _Pieces(self.segment[chosen], self.cell[chosen], self.part[chosen])
+
+
+def _pieces(segments: Segments, begin: int, width: int) -> _Pieces:
+    """Of the cells from `begin` on."""
+    start, stop = segments.start - begin, segments.start - begin + segments.length
+    first, last = start // width, (stop - 1) // width
+    cut = np.flatnonzero((last > first) & (segments.a > 0))
+    count = last[cut] - first[cut] + 1
+    segment = np.repeat(cut, count)
+    cell = np.repeat(first[cut] - (np.cumsum(count) - count), count) + np.arange(count.sum())
+    inside = np.minimum((cell + 1) * width, stop[segment]) - np.maximum(cell * width, start[segment])
+    return _Pieces(segment, cell, inside / segments.length[segment] * np.sqrt(segments.a[segment]))
 
 
 def _at_lag(w: Floats, a: Floats, b: Floats, lag: int, group: Ints, k: int, alone: bool) -> Floats:

@@ -93,6 +93,35 @@ def test_the_trace_equals_two_plain_loops_and_gaps_are_missing(layout: Layout) -
         np.testing.assert_allclose(sums.counted[:6, :, k].sum(axis=1), expected, rtol=1e-9)
 
 
+def test_photons_spread_over_cells_are_not_paired_with_themselves() -> None:
+    """Alone, n photons of a long segment make n (n - 1) ordered pairs and not n**2."""
+    cells, n = 64, 10
+    one = Segments(np.array([0]), np.array([cells * 100]), np.array([n]), np.array([n]))
+    sums = trace_sums(one, 100, 1e4, alone=True, block_ticks=10**6)
+    fold = sums.lags.width // 100
+    lags = [np.arange(first, first + many) for first, many in zip(sums.lags.first, sums.lags.lags, strict=True)]
+    places = np.array([np.sum(cells // f - m) for m, f in zip(lags, fold, strict=True)])
+    assert len(places) > 15
+    np.testing.assert_allclose(sums.pairs[0], n * (n - 1) * (fold / cells) ** 2 * places, rtol=1e-9)
+
+    rng = np.random.default_rng(4)
+    length, gap = rng.integers(1, 900, 400), rng.integers(0, 300, 400) * (rng.random(400) < 0.2)
+    photons = rng.poisson(length * 0.02)
+    segments = Segments(np.cumsum(gap + length) - length, length, photons, photons)
+    sums = trace_sums(segments, 100, 2e4, alone=True, block_ticks=10**4)
+    edges = np.arange(segments.start[-1] // 100 + length[-1] // 100 + 3) * 100
+    low = np.maximum(edges[:-1], segments.start[:, None])
+    part = np.maximum(np.minimum(edges[1:], (segments.start + length)[:, None]) - low, 0) / length[:, None]
+    cells = int(segments.start[-1] + length[-1] - 1) // 100 + 1
+    for k in range(len(sums.lags.first)):
+        fold, expected = int(sums.lags.width[k]) // 100, 0.0
+        share = part[:, : cells // fold * fold].reshape(len(length), -1, fold).sum(axis=2)
+        on = photons @ share
+        for m in range(int(sums.lags.first[k]), int(sums.lags.first[k] + sums.lags.lags[k])):
+            expected += on[:-m] @ on[m:] - photons @ np.sum(share[:, :-m] * share[:, m:], axis=1)
+        assert sums.pairs[:, k].sum() == pytest.approx(expected, rel=1e-9)
+
+
 @pytest.mark.parametrize("layout", [TWO, ONE], ids=["pair", "alone"])
 def test_steady_light_is_one_at_every_lag(layout: Layout) -> None:
     sums, segments, pairs, _ = counted(
