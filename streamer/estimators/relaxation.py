@@ -28,6 +28,9 @@ from streamer.estimators.multi_tau import Sums, by_octave
 Floats = NDArray[np.float64]
 BY_CHANCE = 0.001  # how often steady light may be said to blink
 LEAST_TIMES = 50  # relaxation times in a run, below which the scatter of its stretches is not that of other runs
+LEAST_HALVES = 200  # the same for g2 itself, in half-lags; about 140 relaxation times
+BEYOND_SHOT = 5.0  # standard errors of shot noise, above which the light itself varies
+SLOW = f"no limits: g2 - 1 does not fall to half within 1/{LEAST_HALVES} of the run, whose scatter is then too small"
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +40,7 @@ class Relaxation:
     Attributes:
         blinks: g2 is above 1, over one octave of lags at least, by more than chance does once in 1000 runs; None where
             that cannot be told.
-        contrast: g2 - 1 over the octave that stands out most clearly.
+        contrast: g2 - 1 over the octave that stands out most clearly; without limits where the blinking is `slow`.
         half_s: lag where it has fallen to half of that.
         tau: relaxation time in s, of light that switches as a telegraph does.
         slope: of log(g2 - 1) over log lag, where the fall is not exponential.
@@ -70,15 +73,36 @@ def relaxation(sums: Sums, tick_s: float, shortest_s: float = 0.0) -> Relaxation
         why = "no blinking is proven: g2 exceeds 1 by no more than chance would in 1 of 1000 runs"
         return Relaxation(False, *(unknown(why),) * 4)
     best = int(np.argmax(np.where(known, coarse.g2 - 1 - 2 * coarse.error, -np.inf)))
-    contrast = Estimate(
-        float(coarse.g2[best] - 1), float(coarse.error[best]), float(coarse.low[best] - 1), float(coarse.high[best] - 1)
-    )
+    contrast = Estimate(float(coarse.g2[best] - 1), reason=SLOW)
+    if not slow(octaves, coarse, tick_s):
+        error, low, high = coarse.error[best], coarse.low[best] - 1, coarse.high[best] - 1
+        contrast = Estimate(contrast.value, float(error), float(low), float(high))
     tau, exponential = _telegraph(sums, tick_s)
     half = _half(coarse, best)
     slope = unknown("the fall is that of a telegraph signal")
     if not exponential:
         slope = _slope(octaves, coarse, known)
     return Relaxation(True, contrast, half, tau, slope)
+
+
+def slow(octaves: Sums, coarse: Curve, tick_s: float) -> bool:
+    """Whether light varies so slowly that stretches of the run are too few, or too alike, to tell errors of g2.
+
+    That is judged by shot noise and not by the scatter, so that it holds where no blinking is proven.
+
+    Args:
+        octaves: one bin per octave.
+        coarse: their g2.
+        tick_s: macro tick in seconds.
+    """
+    excess, pairs = coarse.g2 - 1, octaves.pairs.sum(axis=0)
+    known = np.isfinite(excess)
+    shot = 1 / np.sqrt(np.maximum(pairs, 1))
+    if not (known & (excess > BEYOND_SHOT * shot)).any():
+        return False
+    best = int(np.argmax(np.where(known, excess - 2 * shot, -np.inf)))
+    half = _half(coarse, best).value
+    return half is None or half * LEAST_HALVES > float(octaves.time.sum()) * tick_s
 
 
 def _half(coarse: Curve, best: int) -> Estimate:

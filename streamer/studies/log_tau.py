@@ -12,7 +12,7 @@ from streamer.cuts import state_rows
 from streamer.estimators.estimate import Estimate, unknown
 from streamer.estimators.log_tau import LONGEST_S, PART, Curve, all_curve, state_curve
 from streamer.estimators.multi_tau import Lags, Segments, Sums, by_octave, joined, photon_sums, trace_sums
-from streamer.estimators.relaxation import relaxation
+from streamer.estimators.relaxation import SLOW, relaxation, slow
 from streamer.result import Axis, Result
 from streamer.study import View
 
@@ -90,13 +90,16 @@ def _values(view: View, sums: Sums, *, alone: bool) -> dict[str, Any]:
         notes.append(CHANGES)
     elif "log_tau" not in view.tables:
         notes.append(SHORT)
-    found = relaxation(sums, tick_s, ALONE_S if alone else 0.0)
-    coarse = all_curve(by_octave(sums), tick_s)
-    points = []
+    shortest_s = ALONE_S if alone else 0.0
+    found = relaxation(sums, tick_s, shortest_s)
+    octaves = by_octave(sums.part(sums.lags.ticks * tick_s >= shortest_s))
+    coarse, points = all_curve(octaves, tick_s), []
+    unlimited = slow(octaves, coarse, tick_s)
+    notes += [SLOW] if unlimited else []
     for lag in DECADES_S:
         i = int(np.argmin(np.abs(np.log(coarse.lag_s / lag)))) if len(coarse.lag_s) else -1
-        if i >= 0 and abs(np.log(coarse.lag_s[i] / lag)) < np.log(2) and not (alone and coarse.lag_s[i] < ALONE_S):
-            points.append({"lag_s": float(coarse.lag_s[i])} | _point(coarse, i).plain())
+        if i >= 0 and abs(np.log(coarse.lag_s[i] / lag)) < np.log(2):
+            points.append({"lag_s": float(coarse.lag_s[i])} | _point(coarse, i, unlimited).plain())
     return {
         "blinks": found.blinks,
         "contrast": found.contrast.plain(),
@@ -108,9 +111,11 @@ def _values(view: View, sums: Sums, *, alone: bool) -> dict[str, Any]:
     }
 
 
-def _point(curve: Curve, i: int) -> Estimate:
+def _point(curve: Curve, i: int, unlimited: bool) -> Estimate:
     if not np.isfinite(curve.g2[i]):
         return unknown("too few pairs, or too short a run")
+    if unlimited:
+        return Estimate(float(curve.g2[i]), reason=SLOW)
     return Estimate(float(curve.g2[i]), float(curve.error[i]), float(curve.low[i]), float(curve.high[i]))
 
 
@@ -135,7 +140,8 @@ def lines(values: dict[str, Any]) -> list[str]:
 
 
 def _number(one: dict[str, Any]) -> str:
-    return f"{one['value']:.3g} ({one['low']:.3g} to {one['high']:.3g})"
+    limits = "" if one["low"] is None else f" ({one['low']:.3g} to {one['high']:.3g})"
+    return f"{one['value']:.3g}{limits}"
 
 
 def _time(seconds: float) -> str:

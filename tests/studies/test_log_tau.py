@@ -9,6 +9,7 @@ import pytest
 
 from streamer.chunk import Chunk, StreamEnd, StreamInfo
 from streamer.config import Settings
+from streamer.estimators import relaxation
 from streamer.pipeline import Pipeline
 from streamer.studies import log_tau
 from streamer.studies.log_tau import ALONE, CHANGES, NAME, SHORT, lines, study
@@ -94,6 +95,17 @@ def test_steady_light_does_not_blink() -> None:
     (result,) = study(run(rates=(2e4, 2e4), log_tau=True).view())
     assert result.values["blinks"] is False
     assert "no blinking is proven" in lines(result.values)[0]
+
+
+def test_slow_blinking_is_told_without_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relaxation, "LEAST_HALVES", 10_000)
+    values = study(run().view())[0].values
+    assert values["blinks"] is True
+    assert [values["contrast"]["low"], values["contrast"]["reason"]] == [None, relaxation.SLOW]
+    assert {(one["low"], one["error"], one["reason"]) for one in values["points"]} == {(None, None, relaxation.SLOW)}
+    assert relaxation.SLOW in values["notes"]
+    assert "g2 - 1 = " in lines(values)[0]
+    assert "None" not in "".join(lines(values))
 
 
 def test_more_pairs_have_results_of_their_own() -> None:

@@ -13,7 +13,7 @@ from streamer.accumulators.sequence import Sequence
 from streamer.chunk import Chunk
 from streamer.estimators.log_tau import LONGEST_S, PART, all_curve
 from streamer.estimators.multi_tau import Lags, Segments, Sums, by_octave, joined, photon_sums, trace_sums
-from streamer.estimators.relaxation import relaxation
+from streamer.estimators.relaxation import relaxation, slow
 from streamer.group import Group
 from streamer.layout import Layout
 from tests.coverage.case import Case, Trial
@@ -135,11 +135,12 @@ def points(rng: np.random.Generator, n: int) -> Iterator[Trial]:
         sums, _, _ = counted(emitter, rng)
         octaves = by_octave(sums)
         curve, truth = all_curve(octaves, TICK_S), truth_of(emitter, sums, octaves)
+        limited = not slow(octaves, curve, TICK_S)
         for lag in LAGS_S:
             i = nearest(curve.lag_s, lag)
             if i is None:
                 continue
-            told = np.isfinite(curve.g2[i])
+            told = np.isfinite(curve.g2[i]) and limited
             found = [float(x[i]) if told else None for x in (curve.g2, curve.low, curve.high)]
             given += 1
             yield Trial(f"{emitter.name}, {lag:g} s", float(truth[i]), *found)
