@@ -1,7 +1,7 @@
-"""Multi-tau sums: what was counted at each lag, inside segments and between cells of the trace, by stretch of the run.
+"""Multi-tau sums: what was counted at each lag, by stretch of the run.
 
-Segments give the pairs of their photons (see `streamer.accumulators.log_tau`), the list of segments gives the rest:
-cells of the trace, twice as wide from octave to octave (Wahl et al., Opt. Express 11, 3583, 2003).
+Segments give the pairs of their photons (see `streamer.accumulators.log_tau`), the list of segments gives the rest: see
+`streamer.estimators.trace_tau`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 STRETCHES = 32
 CELLS = 16  # a segment counts in an octave when it is this many cells long
-MOST_CELLS = 1 << 22
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +123,7 @@ def photon_sums(segments: Segments, lags: Lags, blocks: Ints, *, alone: bool, bl
     counted = np.zeros((7, k, len(lags.first)))
     np.add.at(counted[0], stretch_of_block[np.searchsorted(known, blocks[:, 0])], blocks[:, 1:].astype(np.float64))
     counted[1:] = expected(segments, lags, stretch, k, alone=alone)[[0, 1, 1, 2, 2, 3]]
-    return Sums(lags, alone, counted, _live(segments, stretch, k))
+    return Sums(lags, alone, counted, live_ticks(segments, stretch, k))
 
 
 def expected(segments: Segments, lags: Lags, stretch: Ints, k: int, *, alone: bool) -> Floats:
@@ -145,108 +144,9 @@ def expected(segments: Segments, lags: Lags, stretch: Ints, k: int, *, alone: bo
     return found
 
 
-def _live(segments: Segments, stretch: Ints, k: int) -> Floats:
+def live_ticks(segments: Segments, stretch: Ints, k: int) -> Floats:
+    """By stretch, float64[k]."""
     return np.bincount(stretch, weights=segments.length.astype(np.float64), minlength=k).astype(np.float64)
-
-
-def trace_sums(segments: Segments, cell: int, longest: float, *, alone: bool, block_ticks: int) -> Sums:
-    """Pairs between cells of the trace: `cell` ticks wide at first, twice as wide from octave to octave.
-
-    Gaps are missing data: each cell has the live time that it has. A segment longer than a cell is spread evenly over
-    its cells; alone, each of its photons is so paired with itself, which is taken off. Lags up to `longest` ticks.
-    """
-    known, stretch_of_block = stretches_of(segments, block_ticks)
-    k = int(stretch_of_block.max(initial=-1)) + 1
-    stretch = stretch_of_block[np.searchsorted(known, segments.start // block_ticks)]
-    begin = int(segments.start[0]) // cell * cell
-    end = int(segments.start[-1] + segments.length[-1])
-    while (end - begin) // cell >= MOST_CELLS:
-        cell *= 2
-    grid = np.arange(begin, end + cell, cell)
-    at = np.stack([segments.start, segments.start + segments.length], axis=1).ravel().astype(np.float64)
-
-    def spread(amount: Ints) -> Floats:
-        total = np.concatenate([[0.0], np.cumsum(amount.astype(np.float64))])
-        return np.diff(np.interp(grid, at, np.stack([total[:-1], total[1:]], axis=1).ravel()))
-
-    w, a = spread(segments.length), spread(segments.a)
-    b = a if alone else spread(segments.b)
-    near = np.searchsorted(known, grid[:-1] // block_ticks, side="right") - 1
-    group = stretch_of_block[np.maximum(near, 0)]
-    own = _pieces(segments, begin, cell) if alone else None
-    found: list[tuple[int, int, int, int]] = []
-    sums: list[Floats] = []
-    octave = 0
-    while len(w) > 1 and (1 if octave == 0 else 8) * cell <= longest:
-        for m, lags in [*((m, 1) for m in range(1, 8) if octave == 0), *((m, 2) for m in range(8, 16, 2))]:
-            if (m + (lags - 1) / 2) * cell > longest or m + lags > len(w):
-                break
-            found.append((octave, cell, m, lags))
-            sums.append(np.sum([_at_lag(w, a, b, lag, group, k, alone) for lag in range(m, m + lags)], axis=0))
-            if own is not None:
-                sums[-1][0] -= np.sum([own.with_itself(lag, group, k) for lag in range(m, m + lags)], axis=0)
-        even = len(w) // 2 * 2
-        w, a, b = (one[:even].reshape(-1, 2).sum(axis=1) for one in (w, a, b))
-        group, cell, octave = group[:even:2], 2 * cell, octave + 1
-        own = own.coarser(len(w)) if own is not None else None
-    axis = Lags(*np.array(found, np.int64).reshape(-1, 4).T.copy())
-    counted = np.stack(sums, axis=-1) if sums else np.zeros((7, k, 0))
-    return Sums(axis, alone, counted, _live(segments, stretch, k))
-
-
-@dataclass(frozen=True, eq=False)
-class _Pieces:
-    """Segments cut by the borders of cells, in time order, those of more than one piece.
-
-    Attributes:
-        segment, cell: int64[n] each, whose it is and where.
-        part: float64[n], photons that its segment spread here, over the square root of all of that segment.
-    """
-
-    segment: Ints
-    cell: Ints
-    part: Floats
-
-    def with_itself(self, lag: int, group: Ints, k: int) -> Floats:
-        """Pairs of photons with themselves, float64[k]: n photons spread over T ticks put n w_i w_j / T**2 of them."""
-        same = np.flatnonzero(self.segment[:-lag] == self.segment[lag:])
-        weights = self.part[same] * self.part[same + lag]
-        return np.bincount(group[self.cell[same]], weights=weights, minlength=k).astype(np.float64)
-
-    def coarser(self, cells: int) -> _Pieces:
-        """In cells twice as wide, of which there are `cells`."""
-        if not len(self.cell):
-            return self
-        cell = self.cell // 2
-        new = (np.diff(self.segment, prepend=-1) != 0) | (np.diff(cell, prepend=-1) != 0)
-        first = np.flatnonzero(new)
-        one = _Pieces(self.segment[first], cell[first], np.add.reduceat(self.part, first))
-        return one.chosen(one.cell < cells)
-
-    def chosen(self, chosen: NDArray[np.bool_]) -> _Pieces:
-        """The chosen ones."""
-        return _Pieces(self.segment[chosen], self.cell[chosen], self.part[chosen])
-
-
-def _pieces(segments: Segments, begin: int, width: int) -> _Pieces:
-    """Of the cells from `begin` on."""
-    start, stop = segments.start - begin, segments.start - begin + segments.length
-    first, last = start // width, (stop - 1) // width
-    cut = np.flatnonzero((last > first) & (segments.a > 0))
-    count = last[cut] - first[cut] + 1
-    segment = np.repeat(cut, count)
-    cell = np.repeat(first[cut] - (np.cumsum(count) - count), count) + np.arange(count.sum())
-    inside = np.minimum((cell + 1) * width, stop[segment]) - np.maximum(cell * width, start[segment])
-    return _Pieces(segment, cell, inside / segments.length[segment] * np.sqrt(segments.a[segment]))
-
-
-def _at_lag(w: Floats, a: Floats, b: Floats, lag: int, group: Ints, k: int, alone: bool) -> Floats:
-    """`Sums.counted` of one lag, float64[7, k]."""
-    early, late = slice(None, -lag), slice(lag, None)
-    pairs = a[early] * b[late] + (0.0 if alone else b[early] * a[late])
-    on_a = w[early] * w[late], a[early] * w[late], w[early] * a[late]
-    on_b = on_a[1:] if alone else (b[early] * w[late], w[early] * b[late])
-    return np.stack([np.bincount(group[early], weights=one, minlength=k) for one in (pairs, *on_a, *on_b, 0 * pairs)])
 
 
 def joined(short: Sums | None, long: Sums) -> Sums:

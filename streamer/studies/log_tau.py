@@ -11,8 +11,9 @@ from streamer.accumulators.log_tau import block_ticks, correlated, lag_bins
 from streamer.cuts import state_rows
 from streamer.estimators.estimate import Estimate, unknown
 from streamer.estimators.log_tau import LONGEST_S, PART, Curve, all_curve, state_curve
-from streamer.estimators.multi_tau import Lags, Segments, Sums, by_octave, joined, photon_sums, trace_sums
+from streamer.estimators.multi_tau import Lags, Segments, Sums, by_octave, joined, photon_sums
 from streamer.estimators.relaxation import SLOW, relaxation, slow
+from streamer.estimators.trace_tau import trace_sums
 from streamer.result import Axis, Result
 from streamer.study import View
 

@@ -10,6 +10,7 @@ import pytest
 from streamer.accumulators.log_tau import LogTau, block_ticks, correlated, lag_bins
 from streamer.accumulators.sequence import Sequence
 from streamer.chunk import Chunk
+from streamer.estimators import trace_tau
 from streamer.estimators.log_tau import FEWEST_PAIRS, all_curve, state_curve
 from streamer.estimators.multi_tau import (
     Lags,
@@ -19,9 +20,9 @@ from streamer.estimators.multi_tau import (
     joined,
     photon_sums,
     stretches_of,
-    trace_sums,
 )
 from streamer.estimators.relaxation import SLOW, relaxation, slow
+from streamer.estimators.trace_tau import trace_sums
 from streamer.group import Group
 from streamer.layout import Layout
 
@@ -120,6 +121,32 @@ def test_photons_spread_over_cells_are_not_paired_with_themselves() -> None:
         for m in range(int(sums.lags.first[k]), int(sums.lags.first[k] + sums.lags.lags[k])):
             expected += on[:-m] @ on[m:] - photons @ np.sum(share[:, :-m] * share[:, m:], axis=1)
         assert sums.pairs[:, k].sum() == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_neither_long_gaps_nor_pieces_change_the_trace(alone: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first lags are those of the cells, whatever the gaps; a gap of the longest lag tells all that there is."""
+    rng, cell, longest = np.random.default_rng(12), 100, 2e4
+    length = rng.integers(1, 500, 3000)
+    photons = rng.poisson(length * 0.05), rng.poisson(length * 0.05)
+    photons = (photons[0], photons[0]) if alone else photons
+
+    def sums(gap: int) -> Sums:
+        """Two gaps, in whole blocks of 5000 ticks."""
+        start = 37 + np.cumsum(length) - length
+        start[1000:] += gap
+        start[1700:] += gap + 5000
+        return trace_sums(Segments(start, length, *photons), cell, longest, alone=alone, block_ticks=5000)
+
+    near, far = sums(640_000), sums(640_000 * 10**7)
+    assert near.lags.ticks[0] == far.lags.ticks[0] == cell
+    assert near.lags.ticks[-1] == pytest.approx(longest, rel=0.1)
+    for key in ("octave", "width", "first", "lags"):
+        np.testing.assert_array_equal(getattr(near.lags, key), getattr(far.lags, key))
+    np.testing.assert_allclose(near.counted, far.counted, rtol=1e-9)
+    np.testing.assert_array_equal(near.time, far.time)
+    monkeypatch.setattr(trace_tau, "PIECE", 1000)
+    np.testing.assert_allclose(near.counted, sums(640_000).counted, rtol=1e-9)
 
 
 @pytest.mark.parametrize("layout", [TWO, ONE], ids=["pair", "alone"])

@@ -12,8 +12,9 @@ from streamer.accumulators.log_tau import LogTau, block_ticks, correlated, lag_b
 from streamer.accumulators.sequence import Sequence
 from streamer.chunk import Chunk
 from streamer.estimators.log_tau import LONGEST_S, PART, all_curve
-from streamer.estimators.multi_tau import Lags, Segments, Sums, by_octave, joined, photon_sums, trace_sums
+from streamer.estimators.multi_tau import Lags, Segments, Sums, by_octave, joined, photon_sums
 from streamer.estimators.relaxation import relaxation, slow
+from streamer.estimators.trace_tau import trace_sums
 from streamer.group import Group
 from streamer.layout import Layout
 from tests.coverage.case import Case, Trial
