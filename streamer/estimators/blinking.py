@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import poisson
 
 from streamer.estimators.bleaching import Bleaching, find_bleaching
+from streamer.estimators.change_alarms import detection_delay
 from streamer.estimators.dwell_laws import EXPONENTIAL, POWER, DwellLaws, fit_laws, hides
 from streamer.estimators.dwells import Dwells, join_dwells
 from streamer.estimators.telegraph import Telegraph, telegraph
@@ -19,6 +20,7 @@ SAFE_BINS = 8  # from here on dwells keep their law, though some were joined ove
 MOST_EDGE = 0.25  # bins; beyond, dwells of a whole bin are missed as well
 MUCH_SHORT = 0.1  # of the dwells, of one or two bins
 DARKER, SURE = 0.7, 6.0  # of the dark rate before, and standard deviations below it: what bleached is darker
+TELLS = 12.0  # log-likelihood ratio by which a change point is told from chance, about
 LEAST_BINS = 50  # of a wider bin, for it to be tried
 Floats = NDArray[np.float64]
 
@@ -44,8 +46,9 @@ class Blinking:
 
 
 def blinking(
-    dwells: Dwells, bin_s: float | None, edge: float = 0.0, shortest_s: float | None = None, dimmer: str | None = None
-) -> Blinking:
+    dwells: Dwells, bin_s: float | None, edge: float = 0.0, shortest_s: float | None = None, dimmer: str | None = None,
+    delay_s: tuple[float, float] | None = None,
+) -> Blinking:  # fmt: skip
     """Statistics of on and off dwells.
 
     Args:
@@ -54,6 +57,7 @@ def blinking(
         edge: bins by which an on dwell looks longer than it is (see `streamer.estimators.dwells.edge`).
         shortest_s: shortest dwell that is believed.
         dimmer: see `streamer.estimators.bleaching.find_bleaching`.
+        delay_s: how long an off and an on dwell have to last to be seen, where there are no bins.
     """
     # The darkness at the end is judged by the dark dwells before it, which end where it begins.
     last_on = np.flatnonzero(dwells.state == 1)
@@ -74,7 +78,7 @@ def blinking(
     ]
     missing = hidden and max(short) > MUCH_SHORT
     exponential = off.law in (None, EXPONENTIAL), on.law in (None, EXPONENTIAL)
-    return Blinking(kept, telegraph(kept, bin_s, edge, exponential, missing), off, on, end, hidden)
+    return Blinking(kept, telegraph(kept, bin_s, edge, exponential, missing, delay_s), off, on, end, hidden)
 
 
 def hides_short(dwells: Dwells, bin_s: float | None, edge: float = 0.0) -> bool:
@@ -106,6 +110,31 @@ def false_changes(rates_cps: Floats, seconds: Floats, threshold_cps: float, bin_
     mean = rates_cps * bin_s
     wrong = np.where(rates_cps < threshold_cps, poisson.sf(most, mean), poisson.cdf(most, mean))
     return float(2 * wrong @ seconds / bin_s)
+
+
+def shortest_told(rates_cps: Floats) -> float:
+    """Dwell in s from which a change between neighbouring states of these rates is told from chance, twice over."""
+    if len(rates_cps) < 2:
+        return 0.0
+    low, high = np.maximum(rates_cps[:-1], 1e-3), rates_cps[1:]
+    told = np.minimum(high * np.log(high / low) - high + low, low * np.log(low / high) - low + high)
+    return float(2 * TELLS / max(float(told.min()), 1e-300))
+
+
+def delays(threshold: float, low_cps: float, high_cps: float, low_s: float, high_s: float) -> tuple[float, float]:
+    """How long a dwell at the low and one at the high rate have to last for change points to find them, s.
+
+    Args:
+        threshold: of the change points.
+        low_cps, high_cps: the two rates.
+        low_s, high_s: mean dwell, of which the photons before a change come.
+    """
+    low = max(low_cps, 1e-3)
+    if not high_cps > low:
+        return math.inf, math.inf
+    down = detection_delay(threshold, low / high_cps, max(high_cps * high_s, 1.0))
+    up = detection_delay(threshold, high_cps / low, max(low * low_s, 1.0))
+    return (math.inf if down is None else down / low), (math.inf if up is None else up / high_cps)
 
 
 def darker_since(counts: NDArray[np.int64], seconds: Floats, off: NDArray[np.bool_], first: int) -> str | None:

@@ -6,7 +6,8 @@ the share on, p, has var(logit p) = (v_on + v_off) / n, and the number n has var
 Dwells are skew, and so are the limits (Hall, J. R. Stat. Soc. B 54, 221 (1992), on the logarithms).
 
 Bins miss short dwells: one of t bins is seen with probability 0 for t < g, then min(1, 1 + t - 2 g), where g is the
-share of a bin that it needs. Where dwells are exponential that is made good.
+share of a bin that it needs. Where dwells are exponential that is made good. Change points miss dwells that end before
+the change is found. That delay is known on average only: what they miss is not made good, but held against the error.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from streamer.estimators.estimate import Z95, Estimate, unknown
 
 LEAST_CYCLES = 8
 GREATEST = 0.3  # of the time in a state held by one dwell, beyond which its spread cannot be known from the dwells
+MOST_BIAS = 0.5  # standard errors by which what change points miss may move a rate that still has limits
+MOST_UNSEEN = 0.15  # of the changes that change points miss, from which segments hold two states and the share is bent
 SHORTEST_MEAN = 10.0  # bins; of shorter exponential dwells too many are missed, even two in a row, to make it good
 
 Floats = NDArray[np.float64]
@@ -40,7 +43,7 @@ class Telegraph:
         mean_off_s, mean_on_s: mean dwells.
         leave_off_per_s, leave_on_per_s: changes out of a state per second spent in it.
         changes: seen.
-        missed: share of the changes that bins are expected to have missed, made good above.
+        missed: share of the changes that bins are expected to have missed, made good above; None without bins.
     """
 
     on_fraction: Estimate
@@ -50,7 +53,7 @@ class Telegraph:
     leave_off_per_s: Estimate
     leave_on_per_s: Estimate
     changes: int
-    missed: float
+    missed: float | None
 
 
 def telegraph(
@@ -59,6 +62,7 @@ def telegraph(
     edge: float = 0.0,
     exponential: tuple[bool, bool] = (False, False),
     missing: bool = False,
+    delay_s: tuple[float, float] | None = None,
 ) -> Telegraph:
     """Renewal statistics of on and off dwells.
 
@@ -68,6 +72,7 @@ def telegraph(
         edge: bins by which an on dwell looks longer than it is (see `streamer.estimators.dwells.edge`).
         exponential: off and on dwells are known to be: the errors, and what bins miss, then follow from the law.
         missing: dwells shorter than a bin are frequent, so that rates and means hold for the bin only; no limits then.
+        delay_s: how long an off and an on dwell have to last to be seen, where there are no bins.
     """
     span, changes = dwells.span_s, dwells.changes
     on_s = float(dwells.length_s[dwells.state == 1].sum())
@@ -80,9 +85,9 @@ def telegraph(
         none = unknown(why)
         known = Estimate(on_s / span, reason=why) if span else unknown("no segment yet")
         seen = Estimate(changes / span, reason=why) if span else none
-        return Telegraph(known, seen, none, none, none, none, changes, 0.0)
+        return Telegraph(known, seen, none, none, none, none, changes, None if bin_s is None else 0.0)
     n = changes / 2
-    cycles, missed, mean_bins = n, 0.0, math.inf
+    cycles, missed, mean_bins = n, None if bin_s is None else 0.0, math.inf
     if bin_s is not None and any(exponential):
         cycles, missed = _made_good(n, parts / bin_s, exponential, edge)
         mean_bins = min(float(parts[s]) / bin_s / cycles for s in (0, 1) if exponential[s])
@@ -107,12 +112,26 @@ def telegraph(
         stay.append(Estimate(value, value * spread, mean * down, mean * up))
         leave.append(Estimate(inverse, inverse * spread, 1 / (mean * up), 1 / (mean * down)))
     found = Telegraph(on_fraction, per_s, stay[0], stay[1], leave[0], leave[1], changes, missed)
-    return _withheld(found, mean_bins, greatest, missing and not all(exponential))
+    unseen = _unseen(dwells, means, exponential, delay_s) if bin_s is None and delay_s else 0.0
+    return _withheld(found, mean_bins, greatest, missing and not all(exponential), unseen)
 
 
-def _withheld(found: Telegraph, mean_bins: float, greatest: float, missing: bool) -> Telegraph:
+def _unseen(dwells: Dwells, means: Floats, exponential: tuple[bool, bool], delay_s: tuple[float, float]) -> float:
+    """Share of the changes that change points miss, about; without a law as many as just above their reach."""
+    shares = []
+    for state, delay in enumerate(delay_s):
+        share = delay / float(means[state])
+        if not exponential[state]:
+            length, complete = dwells.of(state)
+            share = max(share, float(np.mean(length[complete] < 2 * delay)))
+        shares.append(share)
+    return 1 - math.exp(-sum(shares))
+
+
+def _withheld(found: Telegraph, mean_bins: float, greatest: float, missing: bool, unseen: float) -> Telegraph:
     """Without the limits that nobody knows."""
     numbers: tuple[str, ...] = ("changes_per_s", "mean_off_s", "mean_on_s", "leave_off_per_s", "leave_on_per_s")
+    rate = found.changes_per_s
     if greatest > GREATEST:
         why = f"one dwell holds {100 * greatest:.0f} % of the time in its state: no limits"
         numbers = ("on_fraction", *numbers)
@@ -120,6 +139,10 @@ def _withheld(found: Telegraph, mean_bins: float, greatest: float, missing: bool
         why = "dwells shorter than a bin are frequent, and missed: this is what bins show"
     elif mean_bins < SHORTEST_MEAN:
         why = f"dwells are below {SHORTEST_MEAN:.0f} bins in the mean, and many are missed; shorter bins would tell"
+    elif unseen > MOST_BIAS * (rate.error or 0.0) / (rate.value or 1.0):
+        some = "most" if unseen > 0.5 else f"some {100 * unseen:.2g} %"
+        why = f"dwells end before change points find them, {some} of the changes are missed: this is what they show"
+        numbers = ("on_fraction", *numbers) if unseen > MOST_UNSEEN else numbers
     else:
         return found
     bare: dict[str, Any] = {name: Estimate(getattr(found, name).value, reason=why) for name in numbers}

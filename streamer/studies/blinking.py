@@ -15,8 +15,10 @@ from streamer.estimators.blinking import (
     against_bin,
     blinking,
     darker_since,
+    delays,
     false_changes,
     fixed_bins,
+    shortest_told,
     state_laws,
 )
 from streamer.estimators.dwell_laws import CUT_OFF, POWER, DwellLaws
@@ -29,7 +31,6 @@ NAME = "blinking"
 NEEDS = ("times",)
 POINTS = 120  # of a survival curve
 MOST_FALSE = 0.05  # of the changes; more made by shot noise, and the dwells are not the emitter's
-TELLS = 12.0  # log-likelihood ratio by which a change point is told from chance, about
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -91,7 +92,7 @@ def study(view: View) -> list[Result]:
                      "told": end.told},
     }  # fmt: skip
     every = join_dwells(segments.start, segments.stop, segments.state, segments.tick_s, view.origin)
-    shortest = _shortest(rates, held) if bin_s is None else None
+    shortest = shortest_told(rates[held > 0]) if bin_s is None else None
     if len(names) > 2:
         values["states"] = {
             name: _laws(state_laws(every, state, bin_s, 0.0, shortest), every, state, None)
@@ -164,8 +165,8 @@ def _two_rates(segments: _Segments, lowest: int) -> tuple[float, float]:
 
 def _on_off(
     view: View, segments: _Segments, thresholds: tuple[float, ...], notes: list[str]
-) -> tuple[int, Blinking, float]:
-    """(brightest state that is off, blinking, shot noise's changes).
+) -> tuple[int, Blinking, float | None]:
+    """(brightest state that is off, blinking, shot noise's changes, which are those of bins).
 
     Off is the darkest state, and the next ones up to a threshold that shot noise does not cross by itself. A bleached
     dot may be darker than its dark state, and then is a state of its own: off is the darkest before.
@@ -176,20 +177,21 @@ def _on_off(
         on = (segments.state > lowest).astype(np.int64)
         dwells = join_dwells(segments.start, segments.stop, on, segments.tick_s, view.origin)
         rates, held = segments.rates(len(thresholds) + 1)
-        wrong = false_changes(rates, held, thresholds[lowest], bin_s) if bin_s is not None else 0.0
+        wrong = false_changes(rates, held, thresholds[lowest], bin_s) if bin_s is not None else None
         last = lowest + 1 == len(thresholds)
-        if wrong > MOST_FALSE * dwells.changes and not last:
+        if wrong is not None and wrong > MOST_FALSE * dwells.changes and not last:
             lowest += 1
             notes.append(f"off is all below {thresholds[lowest]:.4g} counts/s: shot noise mixes the states below it")
             continue
-        shortest = None if segments.fixed else _shortest(rates, held)
+        shortest = None if segments.fixed else shortest_told(rates[held > 0])
         share = edge(thresholds[lowest], *_two_rates(segments, lowest)) if segments.fixed else 0.0
-        found = blinking(dwells, bin_s, share, shortest)
+        delay_s = _delays(view, segments, dwells, rates, held, lowest)
+        found = blinking(dwells, bin_s, share, shortest, None, delay_s)
         since = found.bleaching.time_s
         if since is not None and not found.bleaching.seen:
             first = int(np.searchsorted(segments.start, round(since / segments.tick_s) + view.origin))
             dimmer = darker_since(segments.counts, segments.seconds, on == 0, first)
-            found = found if dimmer is None else blinking(dwells, bin_s, share, shortest, dimmer)
+            found = found if dimmer is None else blinking(dwells, bin_s, share, shortest, dimmer, delay_s)
         if end is not None:
             found = replace(found, bleaching=end)
         only = not (found.dwells.state == 0).any()
@@ -200,23 +202,25 @@ def _on_off(
         lowest += 1
 
 
-def _shortest(rates: Floats, held: Floats) -> float:
-    """Dwell in s from which a change between neighbouring states is told from chance, twice over."""
-    rates = rates[held > 0]
-    if len(rates) < 2:
-        return 0.0
-    low, high = np.maximum(rates[:-1], 1e-3), rates[1:]
-    told = np.minimum(high * np.log(high / low) - high + low, low * np.log(low / high) - low + high)
-    return float(2 * TELLS / max(float(told.min()), 1e-300))
+def _delays(
+    view: View, segments: _Segments, dwells: Dwells, rates: Floats, held: Floats, lowest: int
+) -> tuple[float, float] | None:
+    """How long off and on dwells have to last for change points to find them, s: those of the two nearest states."""
+    threshold, off, on = view.plan.layout.threshold, rates[: lowest + 1], rates[lowest + 1 :]
+    off, on = off[held[: lowest + 1] > 0], on[held[lowest + 1 :] > 0]
+    if segments.fixed or threshold is None or not len(off) or not len(on):
+        return None
+    mean = [float(dwells.length_s[dwells.state == state].mean()) for state in (0, 1)]
+    return delays(threshold, float(off[-1]), float(on[0]), *mean)
 
 
-def _numbers(found: Blinking, wrong: float, notes: list[str]) -> dict[str, Any]:
+def _numbers(found: Blinking, wrong: float | None, notes: list[str]) -> dict[str, Any]:
     """Plain numbers of on and off; those that shot noise makes are withheld."""
     signal = found.telegraph
     numbers = {"on_fraction": signal.on_fraction, "changes_per_s": signal.changes_per_s}
     stays = {"off": (signal.mean_off_s, signal.leave_off_per_s), "on": (signal.mean_on_s, signal.leave_on_per_s)}
     doubt = None
-    if signal.changes and wrong > MOST_FALSE * signal.changes:
+    if signal.changes and wrong is not None and wrong > MOST_FALSE * signal.changes:
         doubt = f"shot noise alone makes about {wrong:.3g} of the {signal.changes} changes; longer bins would tell"
         notes.append(doubt)
         numbers["changes_per_s"] = unknown(doubt)

@@ -5,7 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streamer.estimators.blinking import LEAST_BINS, SAFE_BINS, against_bin, blinking, false_changes, fixed_bins
+from streamer.estimators.blinking import (
+    LEAST_BINS,
+    SAFE_BINS,
+    against_bin,
+    blinking,
+    delays,
+    false_changes,
+    fixed_bins,
+    shortest_told,
+)
+from streamer.estimators.change_alarms import detection_delay
 from streamer.estimators.dwells import join_dwells
 
 
@@ -79,3 +89,15 @@ def test_wider_bins_do_not_reach_over_a_gap():
     table = against_bin(start, start + 10, np.arange(201) % 2 * 9, 10, 0.001, 100.0)
     assert table["on_fraction"][0] == pytest.approx(100 / 201)
     assert table["off_dwells"][0] == 98  # of 51 and 50 in the stretches, one is not begun and two are not ended
+
+
+def test_delays_of_change_points_in_seconds():
+    off, on = delays(15.0, 2000.0, 20_000.0, 10.0, 10.0)
+    assert on == pytest.approx(detection_delay(15.0, 10.0) / 20_000, rel=0.02)
+    assert off == pytest.approx(detection_delay(15.0, 0.1) / 2000, rel=0.02)
+    assert delays(15.0, 2000.0, 20_000.0, 0.005, 0.005)[1] > 1.1 * on  # few photons before
+    assert delays(15.0, 2000.0, 2000.0, 1.0, 1.0) == (np.inf, np.inf)
+    assert delays(15.0, 2000.0, 3000.0, 1e-3, 1.0)[1] == np.inf  # two photons tell no rate
+    assert delays(15.0, 0.0, 20_000.0, 1.0, 1.0)[1] < off
+    assert shortest_told(np.array([2000.0, 20_000.0])) > on
+    assert shortest_told(np.array([2000.0])) == 0

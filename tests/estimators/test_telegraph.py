@@ -106,3 +106,34 @@ def test_dwells_all_alike_are_no_division_by_zero():
     found = telegraph(dwells(np.tile([0, 0, 1, 1, 1], 50)), 1.0)
     assert found.on_fraction.value == pytest.approx(0.6)
     assert found.on_fraction.error == pytest.approx(0, abs=1e-6)
+
+
+def of_change_points(rng, mean_s, delay_s, n):
+    """Exponential dwells off and on, of which those shorter than the delay are joined with their neighbours."""
+    length = rng.exponential(mean_s, 2 * n)
+    state = (np.arange(2 * n) % 2)[length > delay_s]
+    stop = np.cumsum(length)[length > delay_s]
+    ticks = np.append(0, np.round(stop * 1e6).astype(np.int64))
+    return join_dwells(ticks[:-1], ticks[1:], state, 1e-6)
+
+
+def test_what_change_points_miss_takes_the_limits_where_it_counts():
+    rng = np.random.default_rng(5)
+    many = telegraph(of_change_points(rng, 0.02, 0.001, 1500), None, 0.0, (True, True), delay_s=(0.001, 0.001))
+    assert many.changes_per_s.value < 48  # of 50
+    assert many.changes_per_s.low is None
+    assert "before change points find them, some 8.7 %" in many.changes_per_s.reason
+    assert many.missed is None
+    assert many.on_fraction.low < 0.5 < many.on_fraction.high
+    few = telegraph(of_change_points(rng, 0.1, 0.001, 150), None, 0.0, (True, True), delay_s=(0.001, 0.001))
+    assert few.changes_per_s.low < 10 < few.changes_per_s.high
+    most = telegraph(of_change_points(rng, 0.005, 0.001, 1500), None, 0.0, (True, True), delay_s=(0.001, 0.001))
+    assert most.on_fraction.low is None
+
+
+def test_without_a_law_as_many_are_missed_as_there_are_just_above_the_delay():
+    rng = np.random.default_rng(6)
+    steep = 0.001 * (1 - rng.random(4000)) ** (-1 / 0.9)
+    ticks = np.append(0, np.cumsum(np.minimum(steep, 0.3) * 1e6).astype(np.int64))
+    found = telegraph(join_dwells(ticks[:-1], ticks[1:], np.arange(4000) % 2, 1e-6), delay_s=(1e-4, 1e-3))
+    assert "before change points find them" in found.mean_on_s.reason

@@ -162,6 +162,22 @@ def test_segments_of_any_length_have_dwells_of_any_length(view):
     assert abs(values["on"]["mean_dwell_s"]["value"] - 0.9) < 3.5 * values["on"]["mean_dwell_s"]["error"]
 
 
+def test_segments_from_change_to_change_tell_what_they_miss(view):
+    rng = np.random.default_rng(7)
+    layout = replace(view.plan.layout, threshold=15.0)
+    for mean_s, many in ((0.02, True), (0.3, False)):
+        length = rng.exponential(mean_s, 800) + 0.004
+        stop = np.cumsum((length / TICK_S).astype(np.int64))
+        start = np.concatenate([[0], stop[:-1]])
+        counts = rng.poisson(np.tile([2000.0, 20_000.0], 400) * length)
+        one = put(view, counts, [8000.0], start, stop)
+        values = study.study(replace(one, plan=replace(one.plan, layout=layout)))[0].values
+        assert values["missed"] is None
+        assert values["false_changes"] is None
+        assert (values["changes_per_s"]["low"] is None) == many
+        assert any("before change points find them" in line for line in study.lines(values)) == many
+
+
 def test_a_day_of_blinking_takes_no_time(view):
     rng = np.random.default_rng(8)
     n = 40_000
