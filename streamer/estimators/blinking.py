@@ -63,7 +63,8 @@ def blinking(
     last_on = np.flatnonzero(dwells.state == 1)
     dark_from = dwells.start_s[last_on[-1] + 1] if len(last_on) and last_on[-1] + 1 < len(dwells) else math.inf
     before = dwells.until(float(dark_from)) if math.isfinite(dark_from) else dwells
-    hidden = hides_short(before, bin_s, edge)
+    excess = bin_s is not None and _excess(before, bin_s, edge)
+    hidden = excess or hides_short(before, bin_s, edge)
     if hidden and bin_s is not None:
         shortest_s = max(shortest_s or 0.0, SAFE_BINS * bin_s)
     earlier = state_laws(before, 0, bin_s, -edge, shortest_s)
@@ -78,6 +79,9 @@ def blinking(
     ]
     missing = hidden and max(short) > MUCH_SHORT
     exponential = off.law in (None, EXPONENTIAL), on.law in (None, EXPONENTIAL)
+    if excess:
+        # An exponential law of the long dwells says nothing of the short ones, which it does not explain.
+        missing, exponential = missing or any(exponential), (False, False)
     return Blinking(kept, telegraph(kept, bin_s, edge, exponential, missing, delay_s), off, on, end, hidden)
 
 
@@ -85,7 +89,12 @@ def hides_short(dwells: Dwells, bin_s: float | None, edge: float = 0.0) -> bool:
     """Whether fixed bins miss many dwells, of either state: their neighbours join, which bends both laws."""
     if bin_s is None:
         return False
-    return abs(edge) > MOST_EDGE or any(hides(*dwells.of(state), bin_s, edge if state else -edge) for state in (0, 1))
+    return abs(edge) > MOST_EDGE or _excess(dwells, bin_s, edge)
+
+
+def _excess(dwells: Dwells, bin_s: float, edge: float) -> bool:
+    """Whether there are more dwells of one bin, in either state, than the longer ones lead one to expect."""
+    return any(hides(*dwells.of(state), bin_s, edge if state else -edge) for state in (0, 1))
 
 
 def state_laws(

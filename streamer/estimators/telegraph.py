@@ -43,7 +43,8 @@ class Telegraph:
         mean_off_s, mean_on_s: mean dwells.
         leave_off_per_s, leave_on_per_s: changes out of a state per second spent in it.
         changes: seen.
-        missed: share of the changes that bins are expected to have missed, made good above; None without bins.
+        missed: share of the changes that bins are expected to have missed, made good above; None without
+            bins, or where nothing is known of it.
     """
 
     on_fraction: Estimate
@@ -137,6 +138,7 @@ def _withheld(found: Telegraph, mean_bins: float, greatest: float, missing: bool
         numbers = ("on_fraction", *numbers)
     elif missing:
         why = "dwells shorter than a bin are frequent, and missed: this is what bins show"
+        found = replace(found, missed=None)
     elif mean_bins < SHORTEST_MEAN:
         why = f"dwells are below {SHORTEST_MEAN:.0f} bins in the mean, and many are missed; shorter bins would tell"
     elif unseen > MOST_BIAS * (rate.error or 0.0) / (rate.value or 1.0):

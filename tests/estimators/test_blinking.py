@@ -50,6 +50,21 @@ def test_frequent_short_dwells_move_the_shortest_that_is_used():
     assert found.off.shortest_s == pytest.approx(SAFE_BINS * 0.01)
 
 
+def test_an_exponential_tail_does_not_make_good_what_bins_miss_of_another_law():
+    rng = np.random.default_rng(1)
+    n = 4000
+    length = np.where(rng.random(2 * n) < 0.7, rng.exponential(1.5, 2 * n), rng.exponential(50, 2 * n))  # bins
+    begins = np.append(0, np.cumsum(length))
+    lit = np.append(0, np.cumsum(length * (np.arange(2 * n) % 2)))
+    share = np.diff(np.interp(np.arange(60_001), begins, lit))
+    found = blinking(dwells(share > 0.5), 0.01)
+    assert found.off.law == found.on.law == "exponential"  # of 8 bins and more
+    assert found.telegraph.changes_per_s.low is None
+    assert "this is what bins show" in found.telegraph.changes_per_s.reason
+    assert found.telegraph.missed is None
+    assert found.telegraph.on_fraction.low < 0.5 < found.telegraph.on_fraction.high
+
+
 def test_false_changes_are_those_of_shot_noise():
     rng = np.random.default_rng(3)
     counts = np.concatenate([rng.poisson(10.0, 200_000), rng.poisson(30.0, 100_000)])
