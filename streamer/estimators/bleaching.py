@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from streamer.estimators.dwell_laws import CUT_OFF, POWER, DwellLaws
+from streamer.estimators.dwell_laws import CUT_OFF, P_REJECT, POWER, DwellLaws
 from streamer.estimators.dwells import Dwells
 
 PLAUSIBLE = 0.01  # dark dwells as long as the last, expected by the law of those before, below which it is bleaching
 ORDINARY = 0.5  # expected, from which nothing has to be said
+CLEAR = 2.0  # of BIC, by which another law has to be better before a power law's long dark dwells are ruled out
+USUAL_SLOPE = 0.5  # exponent - 1 of most dots that blink, where the dwells are too few to tell
 FIRST_BINS, FIRST_SHARE = 100, 0.1  # of a darkness without any before: bins at least, share of the bright time at least
 
 
@@ -41,6 +43,10 @@ def find_bleaching(dwells: Dwells, dark: DwellLaws | None, bin_s: float, dimmer:
       n dwells tell their mean);
     * power law: (L / longest before)**(1 - exponent), with the lower limit of the exponent;
     * with a cut-off: exp(-(L - longest before) / cut-off), with the upper limit of the cut-off.
+
+    To cut the rest of a run off without need is worse than to find bleaching late: where a power law is not clearly
+    worse than the law of those before, or that law not tested, the larger of both numbers counts; where there is no
+    law, a power law of exponent 1.5 is held against the exponential.
 
     Args:
         dwells: of states 0 (dark) and 1 (bright), of the whole measurement.
@@ -77,10 +83,18 @@ def find_bleaching(dwells: Dwells, dark: DwellLaws | None, bin_s: float, dimmer:
 def _expected(dark: DwellLaws | None, dark_s: float, many: int, total_s: float, longest_s: float) -> float:
     if dark_s <= longest_s:
         return 1.0
-    if dark is not None and dark.law == POWER:
-        slope = (dark.exponent.low if dark.exponent.low is not None else 1.0) - 1
-        return float((dark_s / longest_s) ** -max(slope, 0.0))
-    if dark is not None and dark.law == CUT_OFF:
+    ratio = dark_s / longest_s
+    exponential = float((many + 1) * math.exp(-many * math.log1p(dark_s / total_s)))
+    if dark is None or dark.law is None:
+        return max(exponential, ratio**-USUAL_SLOPE)
+    low = dark.exponent.low
+    power = ratio ** -max(0.0 if low is None else low - 1, 0.0)
+    if dark.law == POWER:
+        return power
+    expected = exponential
+    if dark.law == CUT_OFF:
         high = dark.cutoff_s.high
-        return math.exp(-(dark_s - longest_s) / high) if high else 1.0
-    return float((many + 1) * math.exp(-many * math.log1p(dark_s / total_s)))
+        expected = math.exp(-(dark_s - longest_s) / high) if high else 1.0
+    tested = dark.p_value is not None and dark.p_value >= P_REJECT
+    clear = tested and dark.bic.get(POWER, math.inf) - dark.bic[dark.law] > CLEAR
+    return expected if clear else max(expected, power)
