@@ -14,6 +14,8 @@ from streamer.estimators.bleaching import Bleaching, find_bleaching
 from streamer.estimators.change_alarms import detection_delay
 from streamer.estimators.dwell_laws import EXPONENTIAL, POWER, DwellLaws, fit_laws, hides
 from streamer.estimators.dwells import Dwells, join_dwells
+from streamer.estimators.estimate import Estimate, unknown
+from streamer.estimators.states import BLINK_APART
 from streamer.estimators.telegraph import Telegraph, telegraph
 
 SAFE_BINS = 8  # from here on dwells keep their law, though some were joined over shorter ones that bins missed
@@ -21,6 +23,7 @@ MOST_EDGE = 0.25  # bins; beyond, dwells of a whole bin are missed as well
 MUCH_SHORT = 0.1  # of the dwells, of one or two bins
 DARKER, SURE = 0.7, 6.0  # of the dark rate before, and standard deviations below it: what bleached is darker
 TELLS = 12.0  # log-likelihood ratio by which a change point is told from chance, about
+ABOVE = 3.0  # standard deviations above the background, from which light is an emitter's
 LEAST_BINS = 50  # of a wider bin, for it to be tried
 Floats = NDArray[np.float64]
 
@@ -165,6 +168,26 @@ def darker_since(counts: NDArray[np.int64], seconds: Floats, off: NDArray[np.boo
     if photons > DARKER * expected or expected - photons < SURE * math.sqrt(max(expected, 1.0)):
         return None
     return f"{photons / time:.4g} counts/s since, {rate:.4g} in dark dwells before"
+
+
+def steady_share(counts: int, seconds: float, segments: int, background_cps: tuple[float, float] | None) -> Estimate:
+    """Share of the time on of light in which one state was found: 1, where a dark time would have been seen.
+
+    Args:
+        counts: photons of all segments.
+        seconds: length of all segments.
+        segments: how many there are.
+        background_cps: of the analysed channels, and its error; None where it is not known.
+    """
+    mean = counts / segments
+    if 2 * (math.sqrt(mean + 0.375) - math.sqrt(0.375)) < BLINK_APART:
+        return unknown(f"{mean:.2g} photons in a segment: too few to tell light from dark; longer bins would")
+    if background_cps is not None:
+        rate, error = background_cps
+        excess = counts / seconds - rate
+        if excess < ABOVE * math.hypot(error, math.sqrt(counts) / seconds):
+            return unknown(f"{counts / seconds:.4g} counts/s are not above the background of {rate:.4g}")
+    return Estimate(1.0, reason="no blinking seen: one state")
 
 
 def fixed_bins(start: NDArray[np.int64], stop: NDArray[np.int64], ticks: int) -> bool:

@@ -20,6 +20,7 @@ from streamer.estimators.blinking import (
     fixed_bins,
     shortest_told,
     state_laws,
+    steady_share,
 )
 from streamer.estimators.dwell_laws import CUT_OFF, POWER, DwellLaws
 from streamer.estimators.dwells import Dwells, density, edge, join_dwells, on_off_threshold, survival
@@ -72,7 +73,7 @@ def study(view: View) -> list[Result]:
         return [Result(NAME, "summary", values={"reason": "no segment yet"})]
     bin_s = segments.ticks * segments.tick_s if segments.fixed else None
     if len(names) == 1:
-        steady = Estimate(1.0, reason="no blinking seen: one state")
+        steady = _one_state(view, segments)
         return [Result(NAME, "summary", values={"on_states": list(names), "bin_s": bin_s, "on_fraction": steady.plain(),
                                                 "notes": notes})]  # fmt: skip
     lowest, found, wrong = _on_off(view, segments, thresholds, notes)
@@ -116,19 +117,35 @@ def _states(view: View) -> tuple[tuple[float, ...], tuple[str, ...], list[str]]:
     states, sigma = tuple(state.name for state in view.answers.states), view.settings.on_off_sigma
     if sigma is None:
         return view.answers.thresholds_cps, states, []
-    given: dict[int, Any] = view.settings.background_cps or {}
-    missing = [channel for channel in view.plan.layout.detectors if channel not in given]
-    if missing:
-        note = f"on_off_sigma: background_cps is not given for channel {missing[0]}; on is every state but the darkest"
+    background = _background(view)
+    if isinstance(background, int):
+        note = f"on_off_sigma: background_cps is not given for channel {background}; on is every state but the darkest"
         return view.answers.thresholds_cps, states, [note]
-    parts = [given[channel] for channel in view.plan.layout.detectors]
-    rates = [(float(one[0]), float(one[1])) if isinstance(one, tuple | list) else (float(one), 0.0) for one in parts]
-    error = math.hypot(*(one[1] for one in rates))
     return (
-        (on_off_threshold(sum(one[0] for one in rates), view.plan.layout.scale.seconds, sigma, error),),
+        (on_off_threshold(background[0], view.plan.layout.scale.seconds, sigma, background[1]),),
         ("off", "on"),
         [],
     )
+
+
+def _background(view: View) -> tuple[float, float] | int:
+    """Background of the analysed channels and its error, counts/s; the first channel of which none is given."""
+    given: dict[int, Any] = view.settings.background_cps or {}
+    missing = [channel for channel in view.plan.layout.detectors if channel not in given]
+    if missing:
+        return int(missing[0])
+    parts = [given[channel] for channel in view.plan.layout.detectors]
+    rates = [(float(one[0]), float(one[1])) if isinstance(one, tuple | list) else (float(one), 0.0) for one in parts]
+    return sum(one[0] for one in rates), math.hypot(*(one[1] for one in rates))
+
+
+def _one_state(view: View, segments: _Segments) -> Estimate:
+    """Share of the time on where one state was found; not known where the trace does not tell."""
+    mixture, background = view.answers.mixture, _background(view)
+    if mixture is not None and mixture.reason is not None:
+        return unknown(mixture.reason)
+    known = None if isinstance(background, int) else background
+    return steady_share(int(segments.counts.sum()), float(segments.seconds.sum()), len(segments.counts), known)
 
 
 def _segments(view: View, thresholds: tuple[float, ...], by_level: bool) -> _Segments:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from streamer.config import settings_from
-from streamer.estimators.states import states_from_thresholds
+from streamer.estimators.states import fit_mixture, states_from_thresholds
 from streamer.pipeline import Pipeline
 from streamer.registry import open_source
 from streamer.studies import blinking as study
@@ -39,7 +39,9 @@ def put(view, counts, thresholds, start=None, stop=None, **settings):
     lines = np.zeros((len(counts), view.segments.shape[1]), np.int64)
     lines[:, 0], lines[:, 1], lines[:, 3] = start, stop, counts
     lines[:, 2] = scale.levels(np.asarray(counts), stop - start)
-    answers = replace(view.answers, thresholds_cps=tuple(thresholds), states=states_from_thresholds(thresholds))
+    answers = replace(
+        view.answers, thresholds_cps=tuple(thresholds), states=states_from_thresholds(thresholds), mixture=None
+    )
     return replace(
         view, tables=view.tables | {"sequence": {"segments": lines}}, answers=answers,
         origin=int(start[0]) if len(start) else 0,
@@ -106,6 +108,29 @@ def test_one_state_does_not_blink(view):
     (result,) = study.study(put(view, np.random.default_rng(3).poisson(80.0, 500), []))
     assert result.values["on_fraction"]["value"] == 1
     assert "no blinking seen" in study.lines(result.values)[0]
+
+
+def test_nothing_known_is_no_share_of_one(view):
+    dim = put(view, np.zeros(500, np.int64), [])
+    one = study.study(dim)[0].values
+    assert one["on_fraction"]["value"] is None
+    assert "too few to tell light from dark" in study.lines(one)[0]
+    short = put(view, np.repeat([80, 0], [7, 8]), [])
+    why = "fewer than 20 segments (15) cannot tell states apart"
+    mixture = fit_mixture(np.bincount([0] * 8 + [80] * 7), np.arange(82), 0.01)
+    assert mixture.reason == why
+    one = study.study(replace(short, answers=replace(short.answers, mixture=mixture)))[0].values
+    assert one["on_fraction"]["value"] is None
+    assert study.lines(one) == [f"blinking  {why}"]
+
+
+def test_light_that_is_all_background_is_not_on(view):
+    one = put(view, np.random.default_rng(3).poisson(80.0, 500), [])
+    for background, share in ((8000.0, None), (7000.0, 1.0)):
+        given = one.settings.model_copy()
+        object.__setattr__(given, "background_cps", {0: background - 1000.0, 1: (1000.0, 10.0)})
+        values = study.study(replace(one, settings=given))[0].values
+        assert values["on_fraction"]["value"] == share
 
 
 def test_no_segment(view):
