@@ -85,7 +85,8 @@ def blinking(
     if excess:
         # An exponential law of the long dwells says nothing of the short ones, which it does not explain.
         missing, exponential = missing or any(exponential), (False, False)
-    return Blinking(kept, telegraph(kept, bin_s, edge, exponential, missing, delay_s), off, on, end, hidden)
+    signal = telegraph(kept, bin_s, edge, exponential, missing, delay_s, off.open_end or on.open_end)
+    return Blinking(kept, signal, off, on, end, hidden)
 
 
 def hides_short(dwells: Dwells, bin_s: float | None, edge: float = 0.0) -> bool:

@@ -38,6 +38,7 @@ LEAST = 10  # complete dwells; fewer give no exponent worth the name
 STEEPEST, FLATTEST = 8.0, -1.0
 FURTHEST = 30.0  # cut-off over longest dwell, beyond which none is seen
 ENDS = (1.0, 1.3, 2.0, 4.0, 10.0, 100.0, 1e4)  # of the power law, over the longest dwell, where that one was cut off
+STEEP, LEAST_BEYOND = 3.0, 2.0  # exponent; dwells beyond the longest that an endless law has and that did not come
 P_REJECT = 0.01
 POOL = 5.0
 LONGER = 0.05  # bins by which a dwell may look longer, before what looks like two bins is told from shorter ones
@@ -73,6 +74,17 @@ class DwellLaws:
     used: int
     p_value: float | None
     reason: str | None
+
+    @property
+    def open_end(self) -> bool:
+        """Whether the dwells seen do not show that the law ends: an endless one would have few that are longer.
+
+        Below STEEP a power law without end has no variance, so that the dwells seen do not tell the error of a mean.
+        """
+        high = self.exponent.high
+        if self.law != POWER or high is None or (self.exponent.value or 0.0) > STEEP:
+            return False
+        return self.used * (self.longest_s / self.shortest_s) ** (1 - high) < LEAST_BEYOND
 
 
 def fit_laws(

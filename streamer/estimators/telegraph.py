@@ -25,10 +25,12 @@ from streamer.estimators.dwells import Dwells
 from streamer.estimators.estimate import Z95, Estimate, unknown
 
 LEAST_CYCLES = 8
-GREATEST = 0.3  # of the time in a state held by one dwell, beyond which its spread cannot be known from the dwells
+GREATEST = 0.2  # of the time in a state held by one dwell, beyond which its spread cannot be known from the dwells
+NO_CHANCE = 1e-3  # of n exponential dwells, that one of them holds so much
 MOST_BIAS = 0.5  # standard errors by which what change points miss may move a rate that still has limits
 MOST_UNSEEN = 0.15  # of the changes that change points miss, from which segments hold two states and the share is bent
 SHORTEST_MEAN = 10.0  # bins; of shorter exponential dwells too many are missed, even two in a row, to make it good
+RATES = ("changes_per_s", "mean_off_s", "mean_on_s", "leave_off_per_s", "leave_on_per_s")
 
 Floats = NDArray[np.float64]
 
@@ -64,6 +66,7 @@ def telegraph(
     exponential: tuple[bool, bool] = (False, False),
     missing: bool = False,
     delay_s: tuple[float, float] | None = None,
+    open_end: bool = False,
 ) -> Telegraph:
     """Renewal statistics of on and off dwells.
 
@@ -74,6 +77,7 @@ def telegraph(
         exponential: off and on dwells are known to be: the errors, and what bins miss, then follow from the law.
         missing: dwells shorter than a bin are frequent, so that rates and means hold for the bin only; no limits then.
         delay_s: how long an off and an on dwell have to last to be seen, where there are no bins.
+        open_end: dwells of a state may be much longer than the longest that was seen; no limits then.
     """
     span, changes = dwells.span_s, dwells.changes
     on_s = float(dwells.length_s[dwells.state == 1].sum())
@@ -93,7 +97,7 @@ def telegraph(
         cycles, missed = _made_good(n, parts / bin_s, exponential, edge)
         mean_bins = min(float(parts[s]) / bin_s / cycles for s in (0, 1) if exponential[s])
     share, means = parts / span, parts / cycles
-    scatter, skew, greatest = _moments(dwells, parts, exponential)
+    scatter, skew = _moments(dwells, exponential)
     wide = Z95 if all(exponential) else float(student.ppf(0.975, n - 1))
     p, odds = float(share[1]), float(share[1] / share[0])
     spread, down, up = _log_limits(float(scatter.sum()), float(skew[1] - skew[0]), n, wide)
@@ -114,7 +118,23 @@ def telegraph(
         leave.append(Estimate(inverse, inverse * spread, 1 / (mean * up), 1 / (mean * down)))
     found = Telegraph(on_fraction, per_s, stay[0], stay[1], leave[0], leave[1], changes, missed)
     unseen = _unseen(dwells, means, exponential, delay_s) if bin_s is None and delay_s else 0.0
-    return _withheld(found, mean_bins, greatest, missing and not all(exponential), unseen)
+    found = _withheld(found, mean_bins, missing and not all(exponential), unseen)
+    doubt = _greatest(dwells, exponential)
+    if open_end and doubt is None:
+        doubt = "dwells much longer than any seen may come: no limits"
+    return found if doubt is None else _bare(found, ("on_fraction", *RATES), doubt)
+
+
+def _greatest(dwells: Dwells, exponential: tuple[bool, bool]) -> str | None:
+    """Why one dwell holds too much of a state's time, those at either end of a stretch included; None: it does not."""
+    for state in (0, 1):
+        length = dwells.length_s[dwells.state == state]
+        share, n = float(length.max() / length.sum()), len(length)
+        # Exponential dwells part the time at random: Fisher, Proc. R. Soc. A 125, 54 (1929).
+        alone = n * (1 - share) ** (n - 1) < NO_CHANCE if exponential[state] else share > GREATEST
+        if alone:
+            return f"one dwell holds {100 * share:.0f} % of the time in its state: no limits"
+    return None
 
 
 def _unseen(dwells: Dwells, means: Floats, exponential: tuple[bool, bool], delay_s: tuple[float, float]) -> float:
@@ -129,40 +149,39 @@ def _unseen(dwells: Dwells, means: Floats, exponential: tuple[bool, bool], delay
     return 1 - math.exp(-sum(shares))
 
 
-def _withheld(found: Telegraph, mean_bins: float, greatest: float, missing: bool, unseen: float) -> Telegraph:
-    """Without the limits that nobody knows."""
-    numbers: tuple[str, ...] = ("changes_per_s", "mean_off_s", "mean_on_s", "leave_off_per_s", "leave_on_per_s")
+def _withheld(found: Telegraph, mean_bins: float, missing: bool, unseen: float) -> Telegraph:
+    """Without the limits of rates that nobody knows, as short dwells are missed."""
     rate = found.changes_per_s
-    if greatest > GREATEST:
-        why = f"one dwell holds {100 * greatest:.0f} % of the time in its state: no limits"
-        numbers = ("on_fraction", *numbers)
-    elif missing:
+    if missing:
         why = "dwells shorter than a bin are frequent, and missed: this is what bins show"
-        found = replace(found, missed=None)
-    elif mean_bins < SHORTEST_MEAN:
+        return _bare(replace(found, missed=None), RATES, why)
+    if mean_bins < SHORTEST_MEAN:
         why = f"dwells are below {SHORTEST_MEAN:.0f} bins in the mean, and many are missed; shorter bins would tell"
-    elif unseen > MOST_BIAS * (rate.error or 0.0) / (rate.value or 1.0):
+        return _bare(found, RATES, why)
+    if unseen > MOST_BIAS * (rate.error or 0.0) / (rate.value or 1.0):
         some = "most" if unseen > 0.5 else f"some {100 * unseen:.2g} %"
         why = f"dwells end before change points find them, {some} of the changes are missed: this is what they show"
-        numbers = ("on_fraction", *numbers) if unseen > MOST_UNSEEN else numbers
-    else:
-        return found
+        return _bare(found, ("on_fraction", *RATES) if unseen > MOST_UNSEEN else RATES, why)
+    return found
+
+
+def _bare(found: Telegraph, numbers: tuple[str, ...], why: str) -> Telegraph:
+    """Without limits of these numbers."""
     bare: dict[str, Any] = {name: Estimate(getattr(found, name).value, reason=why) for name in numbers}
     return replace(found, **bare)
 
 
-def _moments(dwells: Dwells, parts: Floats, exponential: tuple[bool, bool]) -> tuple[Floats, Floats, float]:
-    """(relative variance, third cumulant of a mean's logarithm times n**2, greatest share of a dwell); off and on."""
-    scatter, skew, greatest = np.ones(2), np.full(2, -1.0), 0.0
+def _moments(dwells: Dwells, exponential: tuple[bool, bool]) -> tuple[Floats, Floats]:
+    """(relative variance, third cumulant of a mean's logarithm times n**2); off and on."""
+    scatter, skew = np.ones(2), np.full(2, -1.0)
     for state in (0, 1):
         if not exponential[state]:
             length, complete = dwells.of(state)
             whole = length[complete]
-            greatest = max(greatest, float(whole.max() / parts[state]))
             deviation = whole / np.mean(whole) - 1
             scatter[state] = np.sum(deviation**2) / (len(whole) - 1)
             skew[state] = np.mean(deviation**3) - 3 * scatter[state] ** 2
-    return scatter, skew, greatest
+    return scatter, skew
 
 
 def _log_limits(variance: float, third: float, n: float, wide: float) -> tuple[float, float, float]:

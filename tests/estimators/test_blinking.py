@@ -65,6 +65,19 @@ def test_an_exponential_tail_does_not_make_good_what_bins_miss_of_another_law():
     assert found.telegraph.on_fraction.low < 0.5 < found.telegraph.on_fraction.high
 
 
+def test_a_power_law_whose_end_was_not_seen_has_no_limits():
+    rng = np.random.default_rng(8)
+    n = 300
+    for longest, open_end in ((30.0, False), (np.inf, True)):
+        power = (1 - rng.random(n) * (1 - longest**-0.8)) ** (-1 / 0.8)
+        length = np.ceil(np.stack([rng.exponential(40, n), 2 * power], axis=1).ravel()).astype(int)
+        length = np.minimum(length, 700)
+        found = blinking(dwells(np.repeat(np.arange(2 * n) % 2 == 0, length)), 0.01)
+        assert found.off.law == "power law"
+        assert found.off.open_end == open_end
+        assert (found.telegraph.on_fraction.low is None) == open_end
+
+
 def test_false_changes_are_those_of_shot_noise():
     rng = np.random.default_rng(3)
     counts = np.concatenate([rng.poisson(10.0, 200_000), rng.poisson(30.0, 100_000)])

@@ -87,6 +87,24 @@ def test_one_dwell_that_holds_much_of_the_time_takes_the_limits():
     assert "one dwell holds" in found.mean_on_s.reason
 
 
+@pytest.mark.parametrize("exponential", [(False, False), (True, True)])
+@pytest.mark.parametrize("first", [True, False])
+def test_so_does_one_that_the_run_begins_or_ends_with(exponential, first):
+    state, long = np.tile([0, 0, 1, 1], 80), np.full(2000, 1)
+    found = telegraph(dwells(np.concatenate([long, state] if first else [state, long])), 1.0, 0.0, exponential)
+    assert found.on_fraction.low is None
+    assert "one dwell holds" in found.on_fraction.reason
+
+
+def test_exponential_dwells_keep_the_limits_though_they_are_few():
+    rng = np.random.default_rng(7)
+    told = [
+        telegraph(dwells(turns(rng, 40, 40, 1000)), 1.0, 0.0, (True, True)).on_fraction.low is not None
+        for _ in range(40)
+    ]
+    assert sum(told) >= 38
+
+
 def test_dwells_of_few_bins_have_no_rate():
     state = turns(np.random.default_rng(3), 4, 4, 3000)
     found = telegraph(dwells(state), 1.0, 0.0, (True, True))
