@@ -153,7 +153,7 @@ def delays(threshold: float, low_cps: float, high_cps: float, low_s: float, high
 def darker_since(counts: NDArray[np.int64], seconds: Floats, off: NDArray[np.bool_], first: int) -> str | None:
     """Whether segments from `first` on are darker than the dark ones before, in words; None when not.
 
-    Against the median of those before: the bins in which the emitter changed, which are brighter, do not move it.
+    Against the mean of those before whose neighbours are dark: in the others the emitter may have changed.
 
     Args:
         counts, seconds: int64[n], float64[n], photons and length of each segment.
@@ -163,10 +163,17 @@ def darker_since(counts: NDArray[np.int64], seconds: Floats, off: NDArray[np.boo
     before = off[:first]
     if not before.any() or first >= len(counts):
         return None
-    rate = float(np.median(counts[:first][before] / seconds[:first][before]))
+    inner = before & np.append(False, before[:-1]) & np.append(before[1:], False)
+    # Segments from change to change hold no change, and a dark one has no dark neighbour.
+    before = inner if inner.any() or np.ptp(seconds[:first]) == 0 else before
+    held = float(seconds[:first][before].sum())
+    if not held:
+        return None
+    rate = float(counts[:first][before].sum()) / held
     photons, time = float(counts[first:].sum()), float(seconds[first:].sum())
     expected = rate * time
-    if photons > DARKER * expected or expected - photons < SURE * math.sqrt(max(expected, 1.0)):
+    spread = math.sqrt(max(expected, 1.0) * (1 + time / held))
+    if photons > DARKER * expected or expected - photons < SURE * spread:
         return None
     return f"{photons / time:.4g} counts/s since, {rate:.4g} in dark dwells before"
 

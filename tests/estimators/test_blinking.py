@@ -10,6 +10,7 @@ from streamer.estimators.blinking import (
     SAFE_BINS,
     against_bin,
     blinking,
+    darker_since,
     delays,
     false_changes,
     fixed_bins,
@@ -129,3 +130,26 @@ def test_delays_of_change_points_in_seconds():
     assert delays(15.0, 0.0, 20_000.0, 1.0, 1.0)[1] < off
     assert shortest_told(np.array([2000.0, 20_000.0])) > on
     assert shortest_told(np.array([2000.0])) == 0
+
+
+@pytest.mark.parametrize("mean", [0.3, 0.55, 0.68, 3.0])
+def test_as_dark_as_before_is_not_darker_with_few_counts(mean):
+    rng = np.random.default_rng(9)
+    off = np.repeat([True, False] * 20 + [True], [15, 10] * 20 + [800])
+    edges = off & (np.append(False, ~off[:-1]) | np.append(~off[1:], False))
+    rate = np.where(off, mean, 50.0) + np.where(edges, 5.0, 0.0)  # bins in which it changed are brighter
+    seconds = np.full(len(off), 0.01)
+    first = len(off) - 799
+    for _ in range(50):
+        counts = rng.poisson(rate)
+        assert darker_since(counts, seconds, off, first) is None
+    dead = np.where(np.arange(len(off)) < first, counts, rng.poisson(0.2 * mean, len(off)))
+    assert "in dark dwells before" in darker_since(dead, seconds, off, first)
+    assert darker_since(dead, seconds, ~off, 0) is None
+
+
+def test_darker_than_segments_between_bright_ones():
+    counts, seconds = np.array([500, 40, 600, 10, 500, 30]), np.array([1.0, 0.2, 1.0, 0.05, 1.0, 5.0])
+    off = np.arange(6) % 2 == 1
+    assert darker_since(counts, seconds, off, 5) == "6 counts/s since, 200 in dark dwells before"
+    assert darker_since(np.append(counts[:5], 900), seconds, off, 5) is None
