@@ -267,8 +267,11 @@ def _inverse(rate: Estimate, unit: float) -> Estimate:
 
 
 def _goodness(sample: Sample, fit: _Fit) -> float | None:
-    """Chi-square p-value of the complete dwells in classes of length, pooled until each expects POOL."""
-    n = float(sample.number.sum())
+    """Chi-square p-value of the complete dwells in classes of length, pooled until each expects POOL.
+
+    A class expects, of the dwells that reached it, the law's share that ends in it; one that was cut off in it counts
+    up to there. Given those that reached them, classes are independent (Cox, J. R. Stat. Soc. B 34, 187 (1972)).
+    """
     marks = np.unique(np.round(np.geomspace(sample.low, sample.value[-1] + 1, 60)))
     if not sample.grid:
         marks = np.geomspace(sample.low, sample.value[-1] * (1 + 1e-9), 60)
@@ -278,9 +281,16 @@ def _goodness(sample: Sample, fit: _Fit) -> float | None:
     y, log_y, weights = inside.integrals(end)
     density = np.exp(-fit.exponent * (log_y - log_y[0]) - fit.rate * (y - y[0]))
     beyond = (weights[1:] @ density) / (weights[0] @ density)
-    expected = -np.diff(np.append(beyond, 0.0)) * n
+    later = np.append(beyond[1:], 0.0)
     place = np.clip(np.searchsorted(marks, sample.value, side="right") - 1, 0, len(marks) - 1)
     observed = np.bincount(place, sample.number, len(marks))
+    cut_place = np.clip(np.searchsorted(marks, sample.cut, side="right") - 1, 0, len(marks) - 1)
+    cut = np.bincount(cut_place, sample.cut_number, len(marks))
+    whole = (observed + cut)[::-1].cumsum()[::-1] - cut  # that reached a class and were not cut off in it
+    ends = 1 - later / np.maximum(beyond, 1e-300)
+    part = 1 - np.interp(sample.cut, marks, beyond) / np.maximum(beyond[cut_place], 1e-300)
+    expected = whole * ends + np.bincount(cut_place, sample.cut_number * part, len(marks))
+    variance = whole * ends * (1 - ends) + np.bincount(cut_place, sample.cut_number * part * (1 - part), len(marks))
     cells, held = [], 0.0
     at = 0
     for index, one in enumerate(expected):
@@ -288,11 +298,11 @@ def _goodness(sample: Sample, fit: _Fit) -> float | None:
         if held >= POOL:
             cells.append(at)
             at, held = index + 1, 0.0
-    freedom = len(cells) - 3
+    freedom = len(cells) - (2 if fit.exponent and fit.rate else 1)
     if freedom < 1:
         return None
-    o, e = np.add.reduceat(observed, cells), np.add.reduceat(expected, cells)
-    return float(gammaincc(freedom / 2, float(((o - e) ** 2 / np.maximum(e, 1e-9)).sum()) / 2))
+    o, e, v = (np.add.reduceat(one, cells) for one in (observed, expected, variance))
+    return float(gammaincc(freedom / 2, float(((o - e) ** 2 / np.maximum(v, 1e-9)).sum()) / 2))
 
 
 def _none(reason: str, used: int) -> DwellLaws:

@@ -97,6 +97,19 @@ def test_a_law_that_none_of_them_is_does_not_fit():
     assert found.reason.startswith("none of the laws fits")
 
 
+@pytest.mark.parametrize("longest_seen", [None, 100.0, 30.0])
+def test_dwells_that_gaps_cut_off_do_not_reject_the_right_law(longest_seen):
+    rng = np.random.default_rng(7)
+    p_values = []
+    for _ in range(30):
+        for law, time in ((EXPONENTIAL, rng.exponential(30.0, 800)), (POWER, power(rng, 1.5, 800, 100.0))):
+            seen = binned(rng, time)
+            limit = np.full(800, np.inf) if longest_seen is None else np.ceil(rng.uniform(1, longest_seen, 800))
+            p_values.append(fit_laws(np.minimum(seen, limit), seen < limit, 1.0, laws=(law,)).p_value)
+    assert np.sum(np.array(p_values) < 0.01) <= 4
+    assert 0.35 < np.mean(p_values) < 0.65
+
+
 def test_a_power_law_that_shows_no_cut_off_says_so():
     rng = np.random.default_rng(7)
     found = fit_laws(power(rng, 2.5, 100), ends(100))
