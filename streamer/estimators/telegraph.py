@@ -89,12 +89,13 @@ def telegraph(
         why = f"{min(complete)} complete dwells on and off: too few for an error, some {LEAST_CYCLES} are needed"
         none = unknown(why)
         known = Estimate(on_s / span, reason=why) if span else unknown("no segment yet")
-        seen = Estimate(changes / span, reason=why) if span else none
+        seen = Estimate(changes / span * _borders(dwells, bin_s), reason=why) if span else none
         return Telegraph(known, seen, none, none, none, none, changes, None if bin_s is None else 0.0)
     n = changes / 2
-    cycles, missed, mean_bins = n, None if bin_s is None else 0.0, math.inf
+    shown = n * _borders(dwells, bin_s)
+    cycles, missed, mean_bins = shown, None if bin_s is None else 0.0, math.inf
     if bin_s is not None and any(exponential):
-        cycles, missed = _made_good(n, parts / bin_s, exponential, edge)
+        cycles, missed = _made_good(shown, parts / bin_s, exponential, edge)
         mean_bins = min(float(parts[s]) / bin_s / cycles for s in (0, 1) if exponential[s])
     share, means = parts / span, parts / cycles
     scatter, skew = _moments(dwells, exponential)
@@ -123,6 +124,15 @@ def telegraph(
     if open_end and doubt is None:
         doubt = "dwells much longer than any seen may come: no limits"
     return found if doubt is None else _bare(found, ("on_fraction", *RATES), doubt)
+
+
+def _borders(dwells: Dwells, bin_s: float | None) -> float:
+    """Time over the time in which changes show: a stretch of m bins has m - 1 borders. 1 without bins."""
+    if bin_s is None:
+        return 1.0
+    stretches = np.add.reduceat(dwells.length_s, np.flatnonzero(~dwells.begun))
+    shown = float(np.maximum(stretches - bin_s, 0.0).sum())
+    return dwells.span_s / shown if shown > 0 else 1.0
 
 
 def _greatest(dwells: Dwells, exponential: tuple[bool, bool]) -> str | None:

@@ -108,7 +108,7 @@ def test_wider_bins_against_plain_sums():
         assert n >= LEAST_BINS
         on = counts[: n * times].reshape(n, times).sum(axis=1) >= 25 * times
         assert table["on_fraction"][k] == pytest.approx(on.mean())
-        assert table["changes_per_s"][k] == pytest.approx(np.count_nonzero(np.diff(on)) / (n * times * 0.01))
+        assert table["changes_per_s"][k] == pytest.approx(np.count_nonzero(np.diff(on)) / ((n - 1) * times * 0.01))
         assert table["on_dwells"][k] + table["off_dwells"][k] == max(0, np.count_nonzero(np.diff(on)) - 1)
     assert set(table) >= {"off_exponent", "on_exponent_low", "on_fraction_high"}
 

@@ -72,7 +72,7 @@ def test_few_changes_give_the_share_without_limits():
     assert found.on_fraction.value == 0.3
     assert found.on_fraction.low is None
     assert "too few for an error" in found.on_fraction.reason
-    assert found.changes_per_s.value == 0.02
+    assert found.changes_per_s.value == pytest.approx(2 / 99)  # borders
     assert found.mean_on_s.value is None
     assert telegraph(dwells(np.array([], np.int64)), 1.0).on_fraction.value is None
 
@@ -155,3 +155,16 @@ def test_without_a_law_as_many_are_missed_as_there_are_just_above_the_delay():
     ticks = np.append(0, np.cumsum(np.minimum(steep, 0.3) * 1e6).astype(np.int64))
     found = telegraph(join_dwells(ticks[:-1], ticks[1:], np.arange(4000) % 2, 1e-6), delay_s=(1e-4, 1e-3))
     assert "before change points find them" in found.mean_on_s.reason
+
+
+def test_changes_are_counted_per_border_that_shows_them():
+    rng = np.random.default_rng(8)
+    state = turns(rng, 40, 40, 60_000)
+    at = np.arange(60_000)
+    for each in (2, 20, 50):
+        kept = at % (each + 1) != 0  # a bin lost, each so many
+        found = telegraph(join_dwells(at[kept], at[kept] + 1, state[kept], 1.0), 1.0, 0.0, (True, True))
+        assert found.changes_per_s.value == pytest.approx(0.05, abs=0.003)
+        for name, true in zip(NUMBERS, truth(40, 40), strict=True):
+            one = getattr(found, name)
+            assert each == 2 or abs(one.value - true) < 3.5 * one.error, (each, name)
