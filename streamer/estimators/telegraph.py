@@ -26,7 +26,7 @@ from streamer.estimators.estimate import Z95, Estimate, unknown
 
 LEAST_CYCLES = 8
 GREATEST = 0.2  # of the time in a state held by one dwell, beyond which its spread cannot be known from the dwells
-NO_CHANCE = 1e-3  # of n exponential dwells, that one of them holds so much
+NO_CHANCE = 1e-4  # of n exponential dwells, that one of them holds so much
 MOST_BIAS = 0.5  # standard errors by which what change points miss may move a rate that still has limits
 MOST_UNSEEN = 0.15  # of the changes that change points miss, from which segments hold two states and the share is bent
 SHORTEST_MEAN = 10.0  # bins; of shorter exponential dwells too many are missed, even two in a row, to make it good
