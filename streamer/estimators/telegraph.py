@@ -169,7 +169,7 @@ def _withheld(found: Telegraph, mean_bins: float, missing: bool, unseen: float) 
         why = f"dwells are below {SHORTEST_MEAN:.0f} bins in the mean, and many are missed; shorter bins would tell"
         return _bare(found, RATES, why)
     if unseen > MOST_BIAS * (rate.error or 0.0) / (rate.value or 1.0):
-        some = "most" if unseen > 0.5 else f"some {100 * unseen:.2g} %"
+        some = "many" if unseen > 0.5 else f"some {100 * unseen:.2g} %"
         why = f"dwells end before change points find them, {some} of the changes are missed: this is what they show"
         return _bare(found, ("on_fraction", *RATES) if unseen > MOST_UNSEEN else RATES, why)
     return found
