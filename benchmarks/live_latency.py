@@ -90,7 +90,7 @@ def measure(duration_s: float, rate: float) -> tuple[Heard, dict[str, Any]]:
             timer.start()
             try:
                 heard = listen(address, gone)
-                process.wait(10)
+                process.wait(START_S)
             finally:
                 timer.cancel()
                 process.kill()

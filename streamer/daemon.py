@@ -235,18 +235,22 @@ class Daemon:
 
         Meanwhile who asks for the status is answered; whatever else comes in waits.
         """
-        with ThreadPoolExecutor(1) as pool:
-            found = pool.submit(run.pipeline.study)
-            while not found.done():
-                for event in self.hub.poll(POLL_S):
-                    if isinstance(event, ControlIn) and event.request.get("do") == "status":
-                        self.hub.reply(event.peer, self.control(event.request))
-                    else:
-                        self._waiting.append(event)
-                if time.monotonic() - self._told >= IDLE_S:
-                    self.hub.publish([self.status_result()])
-                    self._told = time.monotonic()
+        run.finishing = True
+        try:
+            with ThreadPoolExecutor(1) as pool:
+                found = pool.submit(run.pipeline.study)
+                while not found.done():
+                    for event in self.hub.poll(POLL_S):
+                        if isinstance(event, ControlIn) and event.request.get("do") == "status":
+                            self.hub.reply(event.peer, self.control(event.request))
+                        else:
+                            self._waiting.append(event)
+                    if time.monotonic() - self._told >= IDLE_S:
+                        self.hub.publish([self.status_result()])
+                        self._told = time.monotonic()
             return found.result()
+        finally:
+            run.finishing = False
 
     def _save(self, results: Sequence[Result]) -> None:
         if self.save is None or self.run is None:
@@ -372,7 +376,7 @@ class Daemon:
             "seq": self.seq,
             "stream_s": run.pipeline.counted_s if run else 0.0,
             "cut": run.pipeline.cut.to_dict() if run else {},
-            "final": run is not None and run.pipeline.end is not None,
+            "final": run is not None and run.state == "ended",
         }
         return Result("status", "status", values=self.status(), provenance=provenance)
 

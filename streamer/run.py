@@ -41,6 +41,7 @@ class Run:
         changed: there is something new to publish.
         studied, studied_new, studied_for: Results of the last studies, whether they have not been published yet, and
             the question that was last asked of studies.
+        finishing: the stream is over, and the last studies are under way.
     """
 
     peer: bytes
@@ -57,6 +58,7 @@ class Run:
     studied: tuple[Result, ...] = ()
     studied_new: bool = False
     studied_for: Any = None
+    finishing: bool = False
     _received: deque[tuple[float, float, NDArray[np.int64]]] = field(default_factory=deque)
 
     def anew(self, settings: Settings) -> Run:
@@ -76,7 +78,7 @@ class Run:
     def state(self) -> str:
         """In one or two words."""
         if self.pipeline.end is not None:
-            return "ended"
+            return "finishing" if self.finishing else "ended"
         if self.lost is not None:
             return "source lost"
         return "paused" if self.paused else "running"

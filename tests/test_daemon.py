@@ -287,6 +287,7 @@ def test_the_status_is_told_while_the_last_studies_run(dot, monkeypatch):
         assert asked.wait(DEADLINE_S)
         status = control.ask({"do": "status"})["status"]
         assert status["account"]["received"] == len(chunks[0].time)
+        assert status["state"] == "finishing"
         assert not totals
         answered.set()
         sending.join(DEADLINE_S)

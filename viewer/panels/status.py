@@ -19,6 +19,7 @@ CHIPS = {
     "waiting": style.FAINT,
     "running": style.GOOD,
     "paused": style.WARN,
+    "finishing": style.GOOD,
     "ended": style.STATE_COLORS["dark"],
     "source lost": style.BAD,
     "silent": style.BAD,
