@@ -134,19 +134,22 @@ def fit_laws(
     if CUT_OFF in laws:
         fits[CUT_OFF] = _cut_off(sample)
     bic = {law: fit.bic for law, fit in fits.items()}
-    law = min(bic, key=lambda one: bic[one])
+    exponential, cut = fits.get(EXPONENTIAL), fits.get(CUT_OFF)
+    absent = unknown("not asked for")
+    cutoff = _inverse(cut.estimate("rate"), unit) if cut else absent
+    # A cut-off that is not seen is no law of its own, even where BIC would have it by a hair.
+    rivals = [one for one in bic if one != CUT_OFF or cutoff.value is not None] or list(bic)
+    law = min(rivals, key=lambda one: bic[one])
     p_value = _goodness(sample, fits[law])
     reason = None
     if p_value is not None and p_value < P_REJECT:
         reason = f"none of the laws fits the dwells (best: {law}, p = {p_value:.2g})"
-    exponential, cut = fits.get(EXPONENTIAL), fits.get(CUT_OFF)
-    absent = unknown("not asked for")
     return DwellLaws(
         law,
         fits[POWER].estimate("exponent") if POWER in fits else absent,
         _inverse(exponential.estimate("rate"), unit) if exponential else absent,
         cut.estimate("exponent") if cut else absent,
-        _inverse(cut.estimate("rate"), unit) if cut else absent,
+        cutoff,
         bic, low * unit, sample.longest * unit, int(sample.n), p_value, reason,
     )  # fmt: skip
 
