@@ -177,7 +177,8 @@ def switched(decays: Decays, mixture: Mixture | None) -> Decays:
     state's photons that a change found a little too early or late brings from its neighbour.
     """
     known = [one.value_ns for one in decays.lifetimes[1:] if one.value_ns is not None]
-    if mixture is None or len(known) < 2:
+    # States that do not explain the trace are ranges of intensity, and a lifetime is that of the light found there.
+    if mixture is None or not mixture.fits or len(known) < 2:
         return decays
     states = decays.lifetimes[1:]
     share = [mixture.switching] * len(states) if mixture.misfiled is None else mixture.misfiled.tolist()

@@ -123,5 +123,6 @@ def state_values(answers: Answers) -> tuple[list[dict[str, Any]], list[str]]:
             'segments = "changes" or shorter bins do less so'
         )
     if answers.mixture is not None and answers.mixture.reason:
-        warnings.append(f"states: {answers.mixture.reason}")
+        more = "" if answers.mixture.fits else "; lifetimes and g2 are those of the light at these rates, not of states"
+        warnings.append(f"states: {answers.mixture.reason}{more}")
     return lines, warnings
