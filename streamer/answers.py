@@ -29,6 +29,9 @@ Tables = Mapping[str, Mapping[str, NDArray[np.int64]]]
 class Correlation:
     """One channel pair, every row: all pairs, then each state's.
 
+    A state's pairs are those of the segments in which the emitter rested in it, where these can be told; see
+    `streamer.estimators.resting`.
+
     Attributes:
         pair: (a, b).
         tau_counts: int64[rows, tau bins].
@@ -39,6 +42,7 @@ class Correlation:
         zero: one per row: pulsed or cw.
         overlap: one per row: why the peaks of neighbouring pulses cannot be told apart; None where they can.
         withheld: why none of its numbers is given; None where they are.
+        time_s, photons: float64[rows], int64[rows, 2], of the segments whose pairs are counted.
     """
 
     pair: tuple[int, int]
@@ -51,6 +55,8 @@ class Correlation:
     zero: tuple[PulsedG2 | CwZero, ...]
     overlap: tuple[str | None, ...]
     withheld: str | None = None
+    time_s: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    photons: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,13 +134,14 @@ def answer(tables: Tables, plan: Plan, cut: Cut, cw_window_ns: float = 1.0, earl
     time = tables["exposure"]["time"]
     states = states_from_thresholds(thresholds, at_levels(tables, layout), layout.scale.edges, layout.scale.seconds)
     rows = _occupied(state_rows(layout.scale, thresholds), time)
+    rests = _rests(plan, rows, mixture)
     decays = None
     if "lifetime" in tables:
         counts = _sum(tables["lifetime"]["decay"], rows)
         if earlier and earlier.decays:
             decays = replace(earlier.decays, counts=counts)
         else:
-            decays = _lifetimes(tables, plan, rows, counts, mixture)
+            decays = _lifetimes(tables, plan, rests, counts, mixture)
     offer = earlier.offer if earlier else _offer(tables, plan)
     kept = [None] * len(layout.pairs) if earlier is None else [one.gates for one in earlier.correlations]
     return Answers(
@@ -144,29 +151,39 @@ def answer(tables: Tables, plan: Plan, cut: Cut, cw_window_ns: float = 1.0, earl
         sum_rows(time[:, 0], rows) * np.float64(layout.tick_s),
         sum_rows(tables["exposure"]["photons"], rows),
         decays,
-        tuple(_correlation(tables, layout, rows, p, cw_window_ns, kept[p], decays) for p in range(len(layout.pairs))),
+        tuple(
+            _correlation(tables, layout, rows, rests, p, cw_window_ns, kept[p], decays)
+            for p in range(len(layout.pairs))
+        ),
         offer,
     )
 
 
-def _lifetimes(
-    tables: Tables, plan: Plan, rows: list[slice], counts: NDArray[np.int64], mixture: Mixture | None
-) -> Decays:
-    """Lifetimes of every row; a state's from the levels at which the emitter rested in it, where states explain them.
-
-    `counts` are those of all its levels, which are shown.
-    """
-    time = tables["exposure"]["time"][:, 0]
-    scale, tick_s = plan.layout.scale, plan.layout.tick_s
+def _rests(plan: Plan, rows: list[slice], mixture: Mixture | None) -> list[slice]:
+    """Of each state the levels at which the emitter rested in it, where states explain the trace; else all its own."""
     if mixture is None or not (plan.layout.fixed and mixture.fits and mixture.switching and len(mixture.rates_cps) > 1):
-        seconds = np.array([time.sum(), *(time[one].sum() for one in rows)]) * tick_s
-        return replace(switched(find_lifetimes(counts, plan), mixture), rested=counts, seconds=seconds)
-    rests = resting_levels(mixture.rates_cps, rows, scale.edges, scale.seconds)
+        return rows
+    scale = plan.layout.scale
+    return resting_levels(mixture.rates_cps, rows, scale.edges, scale.seconds)
+
+
+def _lifetimes(
+    tables: Tables, plan: Plan, rests: list[slice], counts: NDArray[np.int64], mixture: Mixture | None
+) -> Decays:
+    """Lifetimes of every row; a state's from the levels `rests`. `counts` are those of all its levels, and shown."""
+    time, scale = tables["exposure"]["time"], plan.layout.scale
     rested = np.stack([counts[0], *(tables["lifetime"]["decay"][one].sum(axis=0) for one in rests)])
-    segments = int(tables["exposure"]["time"][: scale.n, 2].sum())
-    decays = rest(find_lifetimes(rested, plan), mixture, segments, scale.seconds)
-    seconds = np.array([time.sum(), *(time[one].sum() for one in rests)]) * tick_s
-    return replace(decays, counts=counts, rested=rested, seconds=seconds)
+    decays = find_lifetimes(rested, plan)
+    if plan.layout.fixed and mixture is not None and mixture.fits and len(mixture.rates_cps) > 1:
+        decays = rest(decays, mixture, int(time[: scale.n, 2].sum()), scale.seconds)
+    else:
+        decays = switched(decays, mixture)
+    return replace(decays, counts=counts, rested=rested, seconds=_seconds(time, plan.layout, rests))
+
+
+def _seconds(time: NDArray[np.int64], layout: Layout, rests: list[slice]) -> NDArray[np.float64]:
+    """Live time of all segments, and of those at the levels of each state, float64[rows]."""
+    return np.array([time[:, 0].sum(), *(time[one, 0].sum() for one in rests)]) * layout.tick_s
 
 
 def _offer(tables: Tables, plan: Plan) -> DelayOffer | None:
@@ -188,26 +205,38 @@ def _occupied(rows: list[slice], time: NDArray[np.int64]) -> list[slice]:
     return [slice(min(max(r.start, low), high), max(min(r.stop, high), min(max(r.start, low), high))) for r in rows]
 
 
-def _sum(table: NDArray[np.int64], rows: list[slice]) -> NDArray[np.int64]:
-    """`sum_rows` where `rows` part all occupied levels: with `mixed` they make the whole, read once."""
-    states = [table[one].sum(axis=0) for one in rows]
-    return np.stack([sum(states, table[-1]), *states])
+def _sum(table: NDArray[np.int64], rows: list[slice], rests: list[slice] | None = None) -> NDArray[np.int64]:
+    """`sum_rows` where `rows` part all occupied levels: with `mixed` they make the whole, read once.
+
+    A state's own sum is that of its levels in `rests`, slices within its row.
+    """
+    inner = [table[one].sum(axis=0) for one in rests or rows]
+    outer = [
+        table[row.start : one.start].sum(axis=0) + table[one.stop : row.stop].sum(axis=0)
+        for row, one in zip(rows, rests or rows, strict=True)
+        if row != one
+    ]
+    return np.stack([sum((*inner, *outer), table[-1]), *inner])
 
 
 def _correlation(
     tables: Tables,
     layout: Layout,
     rows: list[slice],
+    rests: list[slice],
     p: int,
     cw_window_ns: float,
     gates: tuple[GatedG2, ...] | None,
     decays: Decays | None,
 ) -> Correlation:
-    tau = _sum(tables["coincidences"][f"tau{p}"], rows)
-    products = _sum(tables["exposure"]["products"][:, p], rows) / FIXED
+    tau = _sum(tables["coincidences"][f"tau{p}"], rows, rests)
+    products = _sum(tables["exposure"]["products"][:, p], rows, rests) / FIXED
     whole = tables["exposure"]["time"][:, 0].sum()
     photons = tables["exposure"]["photons"].sum(axis=0)
     a, b = (int(photons[layout.detector_of[channel]]) for channel in layout.pairs[p])
+    seconds = _seconds(tables["exposure"]["time"], layout, rests)
+    detectors = [layout.detector_of[channel] for channel in layout.pairs[p]]
+    own = _sum(tables["exposure"]["photons"], rows, rests)[:, detectors]
     tau_ns = layout.tau_ns()
     bin_ns, tick_ns, nominal = layout.tau_width * layout.fine_s * 1e9, layout.tick_s * 1e9, layout.scale.ticks
     curves, expected = [], []
@@ -224,9 +253,10 @@ def _correlation(
             for counts, reference in zip(tau, expected, strict=True)
         )
         return Correlation(
-            layout.pairs[p], tau, np.stack(curves), np.stack(expected), None, None, None, zero, (None,) * len(zero)
-        )
-    gated = _sum(tables["coincidences"][f"lags{p}"], rows)
+            layout.pairs[p], tau, np.stack(curves), np.stack(expected), None, None, None, zero, (None,) * len(zero),
+            time_s=seconds, photons=own,
+        )  # fmt: skip
+    gated = _sum(tables["coincidences"][f"lags{p}"], rows, rests)
     lags = np.arange(-layout.lags, layout.lags + 1)
     pulses = nominal if layout.mode == "T3" else nominal / layout.period
     reference = np.stack(
@@ -238,8 +268,9 @@ def _correlation(
     if layout.mode == "T3" and gates is None:
         gates = tuple(g2_estimators.gated_g2(lags, counts, each) for counts, each in zip(gated, reference, strict=True))
     return Correlation(
-        layout.pairs[p], tau, np.stack(curves), np.stack(expected), peaks, reference, gates, zeros, overlap
-    )
+        layout.pairs[p], tau, np.stack(curves), np.stack(expected), peaks, reference, gates, zeros, overlap,
+        time_s=seconds, photons=own,
+    )  # fmt: skip
 
 
 def plain(value: Any) -> Any:

@@ -52,16 +52,16 @@ def _corrected(view: View, correlation: Correlation, row: int) -> Values | None:
     given = view.settings.background_cps
     if given is None:
         return None
-    layout, zero = view.plan.layout, correlation.zero[row]
+    zero = correlation.zero[row]
     missing = [channel for channel in correlation.pair if channel not in given]
     if missing:
         return unknown(f"background_cps does not name channel {missing[0]}").plain()
     told = [given[channel] for channel in correlation.pair]
     rate, error = zip(*(one if isinstance(one, tuple) else (one, 0.0) for one in told), strict=True)
-    time_s = float(view.answers.time_s[row])
+    time_s = float(correlation.time_s[row])
     if not time_s > 0:
         return unknown("no time was spent there").plain()
-    a, b = (float(view.answers.photons[row][layout.detector_of[channel]]) / time_s for channel in correlation.pair)
+    a, b = (float(photons) / time_s for photons in correlation.photons[row])
     share = signal_share((a, b), (rate[0], rate[1]), (error[0], error[1]), _product(view, correlation, row) / time_s)
     value = zero.g2_0 if isinstance(zero, PulsedG2) else zero.value
     return without_background(value, zero.low, zero.high, share, zero.reason).plain()

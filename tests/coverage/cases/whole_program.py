@@ -76,4 +76,4 @@ def numbers(answers: Answers, row: int, what: str) -> tuple[float | None, float 
 
 
 TOLD = "simulated photons, two and three states found by the program, 60 and 100 kcps, 2 s"
-CASES = [Case("whole program, every state", TOLD, draw, numbers=WHAT)]
+CASES = [Case("whole program, every state", TOLD, draw, times=4, numbers=WHAT)]
