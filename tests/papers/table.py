@@ -21,7 +21,7 @@ the program found, with its 95 % interval. Written by `make papers`, which simul
 tests run the same on shorter runs.
 
 Of so many 95 % intervals about one in twenty misses its truth by chance: here {missed} of {total}. How often each kind
-of interval holds, `make coverage` tries on a thousand emitters each.
+of interval holds is in [coverage.md](coverage.md).
 """
 
 
