@@ -118,9 +118,9 @@ def state_values(answers: Answers) -> tuple[list[dict[str, Any]], list[str]]:
         warnings.append("lifetime: T2 has no nanotime; no lifetime")
     if answers.mixture is not None and answers.mixture.fits and answers.mixture.switching > SWITCHING:
         warnings.append(
-            f"states: the emitter switched within {100 * answers.mixture.switching:.1f} % of the segments; their "
-            "photons are filed under a state in between and bias its lifetime, the shape of its decay and its g2; "
-            'segments = "changes" or shorter bins do less so'
+            f"states: the emitter switched within {100 * answers.mixture.switching:.1f} % of the segments; lifetimes "
+            "and g2 are of the segments close to a state's rate, among which a few with a switch remain; "
+            'segments = "changes" or shorter bins leave fewer'
         )
     if answers.mixture is not None and answers.mixture.reason:
         more = "" if answers.mixture.fits else "; lifetimes and g2 are those of the light at these rates, not of states"
