@@ -130,7 +130,7 @@ Cutting the run into states does not heal it where a state's own rate varies. Th
 
 This page is written by `python docs/make_blinking_free.py`. Each emitter on it is off, dim or bright, with mean dwells
 of 0.1, 0.2 and 0.2 s, any other state following; 3 s each, no background, segments of 3 ms. Its g2(0) is the same in
-all three states, so differences of more than about a per cent are the normalisation's. *On* is the state above one
+all three states, so differences of more than two standard errors are the normalisation's. *On* is the state above one
 threshold, dim and bright together.
 For cw light g2(0) is the mean over {window:g} ns about zero, and so is the truth. Mean ± standard error over
 {seeds} emitters; in bold what is more than 10 % off.

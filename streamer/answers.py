@@ -17,11 +17,13 @@ from streamer.estimators.alignment import DelayOffer, find_delay
 from streamer.estimators.g2 import CwZero, GatedG2, PulsedG2
 from streamer.estimators.grouped_states import mixture_of
 from streamer.estimators.grouping import group_segments
+from streamer.estimators.intervals import SINGLE
 from streamer.estimators.resting import resting_levels
 from streamer.estimators.states import Mixture, State, fit_mixture, states_from_thresholds
 from streamer.layout import Layout
 from streamer.plan import Plan
 
+RAISED = 1.1  # by which blinking may raise the cw g2(0) of all photons before no verdict is given on it
 Tables = Mapping[str, Mapping[str, NDArray[np.int64]]]
 
 
@@ -252,8 +254,16 @@ def _correlation(
             g2_estimators.cw_zero(tau_ns, counts, reference, cw_window_ns)
             for counts, reference in zip(tau, expected, strict=True)
         )
+        raised = float(products[0][0]) / nominal * float(whole) / max(float(a) * b, 1.0)
+        why = None
+        if raised > RAISED and zero[0].verdict != SINGLE:
+            why = (
+                f"over the mean rates of the whole run blinking raises g2(0) of all photons, up to {raised:.2f} times; "
+                "see the states"
+            )
         return Correlation(
-            layout.pairs[p], tau, np.stack(curves), np.stack(expected), None, None, None, zero, (None,) * len(zero),
+            layout.pairs[p], tau, np.stack(curves), np.stack(expected), None, None, None, zero,
+            (why, *(None,) * (len(zero) - 1)),
             time_s=seconds, photons=own,
         )  # fmt: skip
     gated = _sum(tables["coincidences"][f"lags{p}"], rows, rests)

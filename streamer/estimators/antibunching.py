@@ -25,6 +25,7 @@ Floats = NDArray[np.float64]
 
 LEAST_PAIRS = 100  # in the whole histogram
 SURE = 1e-3  # chance of a flat histogram looking so much like a dip
+APART = 2.0  # times the dip's time that the shelf lasts at least
 WIDEST = 0.25  # of the window: a slower decay cannot be told from the plateau
 NARROWEST = 0.3  # of bin or jitter, whichever is wider: a narrower dip is only a missing area
 POOLED = 24  # bins of full resolution on each side of zero are pooled by and by beyond
@@ -93,7 +94,8 @@ def fit_dip(
     best = model
     if model == "auto":  # a dip must be sure; BIC chooses between it and the dip with a shelf
         sure = fits["flat"].deviance - fits["dip"].deviance > chi2.isf(SURE, 2)
-        best = min((name for name in bic if name != "flat"), key=bic.__getitem__, default="dip") if sure else "flat"
+        models = [name for name in bic if name == "dip" or (name == "shelving" and _apart(fits[name]))]
+        best = min(models, key=bic.__getitem__, default="dip") if sure else "flat"
     relative = {name: value - bic.get(best, value) for name, value in bic.items()}
     if best not in bic:
         return _none("the fit did not converge", nothing)
@@ -132,6 +134,11 @@ def fit_dip(
     return Dip(best, g0, t1, c, t2, plateau, said, p_value, relative, curve, None)
 
 
+def _apart(shelf: Maximum) -> bool:
+    """Whether the shelf decays clearly later than the dip: two times nearly alike are one dip of another shape."""
+    return shelf["t2"] > APART * shelf["t1"]
+
+
 def _widened(one: Estimate) -> Estimate:
     """A parameter whose curvature belies its interval, with the interval's width as its error."""
     if one.low is None or one.high is None or one.error is None:
@@ -144,7 +151,9 @@ def _less(one: Estimate, off: float) -> Estimate:
     """A parameter less the bias of maximum likelihood, at most half a standard error; the interval stays."""
     if one.value is None or one.error is None:
         return one
-    return replace(one, value=one.value - float(np.clip(off, -0.5 * one.error, 0.5 * one.error)))
+    value = one.value - float(np.clip(off, -0.5 * one.error, 0.5 * one.error))
+    low, high = (end if end is not None else bound for end, bound in ((one.low, -np.inf), (one.high, np.inf)))
+    return replace(one, value=float(np.clip(value, low, high)))
 
 
 class _Pooled:

@@ -94,7 +94,10 @@ def fit_comb(tau_ns: Floats, pairs: NDArray[np.int64], period_ns: float, sigma_n
     if flat - found.deviance < chi2.isf(FLAT, 3):
         why = "no comb is seen: the pairs are flat over the laser period"
     elif found["tau"] < NARROWEST * join * bin_ns:
-        why = "the peaks are too narrow for their bins to show a lifetime; they do not overlap: count them"
+        why = (
+            "the peaks are too narrow for their bins to show a lifetime; they do not overlap, so the counted g2(0) is "
+            "right"
+        )
     elif found["tau"] > MOST * period_ns or found.at_bound("tau"):
         why = f"the lifetime is above {MOST:g} laser periods: the peaks cannot be told apart"
     if why is not None:

@@ -318,7 +318,9 @@ def lines(values: dict[str, Any]) -> list[str]:
     share = values["on_fraction"]
     if "off" not in values:
         return [f"blinking  {share['reason']}", *(f"  {note}" for note in values["notes"])]
-    told = [f"blinking  on ({', '.join(values['on_states'])}) {_told(share, why, 100)} % of the time, "
+    end = values["bleached"]
+    when = f"{end['time_s']:.3g} s before bleaching" if end["seen"] and end["time_s"] is not None else "time"
+    told = [f"blinking  on ({', '.join(values['on_states'])}) {_told(share, why, 100)} % of the {when}, "
             f"{_told(values['changes_per_s'], why)} changes/s"]  # fmt: skip
     for name in ("on", "off"):
         one = values[name]

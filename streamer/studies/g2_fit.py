@@ -19,6 +19,7 @@ from streamer.study import Values, View
 
 NAME = "g2_fit"
 NEEDS = ("pairs", "times")
+MISFIT = 0.01  # chance of a worse fit, below which the model is not the emitter's
 RAISED = 1.05  # times the accidental pairs: as much a drift within segments may do
 
 
@@ -88,10 +89,14 @@ def _comb(view: View, correlation: Correlation, row: int) -> tuple[Values, NDArr
     return {"fit": _comb_values(fit)}, curve
 
 
+def _verdict(fit: Dip | CombFit) -> str | None:
+    return fit.verdict if fit.reason is None and not _misfit(fit.p_value) else None
+
+
 def _comb_values(fit: CombFit) -> Values:
     return {
         "model": "comb", "g0": fit.g0.plain(), "tau_ns": fit.tau_ns.plain(), "centre_ns": fit.centre_ns.plain(),
-        "offset_ns": fit.offset_ns.plain(), "verdict": fit.verdict if fit.reason is None else None,
+        "offset_ns": fit.offset_ns.plain(), "verdict": _verdict(fit),
         "p_value": fit.p_value, "reason": fit.reason,
     }  # fmt: skip
 
@@ -108,7 +113,7 @@ def _dip_values(fit: Dip) -> Values:
     return {
         "model": fit.model, "g0": fit.g0.plain(), "t1_ns": fit.t1_ns.plain(), "c": fit.c.plain(),
         "t2_ns": fit.t2_ns.plain(), "plateau": fit.plateau.plain(),
-        "verdict": fit.verdict if fit.reason is None else None, "p_value": fit.p_value, "bic": fit.bic,
+        "verdict": _verdict(fit), "p_value": fit.p_value, "bic": fit.bic,
         "reason": fit.reason,
     }  # fmt: skip
 
@@ -123,14 +128,14 @@ def _words(row: dict[str, Any]) -> str:
     if fit["reason"]:
         text = str(fit["reason"])
     elif fit["model"] == "comb":
-        text = f"comb: g2(0) {_number(fit['g0'])} above what is flat, lifetime {_number(fit['tau_ns'], 'ns')}"
-        text += f" -> {fit['verdict']}"
+        text = f"comb, flat light left out: g2(0) {_number(fit['g0'])}, lifetime {_number(fit['tau_ns'], 'ns')}"
+        text += _end(fit)
     else:
         text = f"{fit['model']}: g2(0) {_number(fit['g0'])}, antibunching time {_number(fit['t1_ns'], 'ns')}"
         if fit["model"] == "shelving":
             text += f", bunching {_number(fit['c'])} over {_number(fit['t2_ns'], 'ns')}"
-        text += f" -> {fit['verdict']}"
-    if fit["model"] in ("flat", "dip") and _raised(fit["plateau"]):
+        text += _end(fit)
+    if fit["model"] in ("flat", "dip", "shelving") and not fit["reason"] and _raised(fit["plateau"]):
         text += (
             f"; far from zero {fit['plateau']['value']:.3g} times what the rates make: it bunches for longer than the "
             "window shows; widen tau_window_ns"
@@ -138,8 +143,20 @@ def _words(row: dict[str, Any]) -> str:
     if row["bunching"]:
         text += f"; {row['bunching']}"
     if row["without_background"] is not None:
-        text += f"; without background {_number(row['without_background'])}"
+        text += f"; counted g2(0) less the background {_number(row['without_background'])}"
     return text
+
+
+def _end(fit: dict[str, Any]) -> str:
+    """The verdict, or that the model is not this light's."""
+    if _misfit(fit["p_value"]):
+        what = "one lifetime" if fit["model"] == "comb" else "such a curve"
+        return f"; no verdict: {what} does not describe this light (p = {fit['p_value']:.1g})"
+    return f" -> {fit['verdict']}"
+
+
+def _misfit(p_value: float | None) -> bool:
+    return p_value is not None and p_value < MISFIT
 
 
 def _raised(plateau: dict[str, Any] | None) -> bool:

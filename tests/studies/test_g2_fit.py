@@ -26,7 +26,7 @@ def test_background_of_an_emitter_that_blinks():
         assert one["low"] < pure < one["high"]
         assert one["high"] - one["low"] < 0.15
         assert rows[name]["bunching"] == "antibunched"
-    assert any("without background" in line for line in lines)
+    assert any("less the background" in line for line in lines)
 
 
 def test_background_of_a_channel_that_is_not_named():
