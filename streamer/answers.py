@@ -17,13 +17,11 @@ from streamer.estimators.alignment import DelayOffer, find_delay
 from streamer.estimators.g2 import CwZero, GatedG2, PulsedG2
 from streamer.estimators.grouped_states import mixture_of
 from streamer.estimators.grouping import group_segments
-from streamer.estimators.intervals import SINGLE
 from streamer.estimators.resting import resting_levels
 from streamer.estimators.states import Mixture, State, fit_mixture, states_from_thresholds
 from streamer.layout import Layout
 from streamer.plan import Plan
 
-RAISED = 1.1  # by which blinking may raise the cw g2(0) of all photons before no verdict is given on it
 Tables = Mapping[str, Mapping[str, NDArray[np.int64]]]
 
 
@@ -143,7 +141,7 @@ def answer(tables: Tables, plan: Plan, cut: Cut, cw_window_ns: float = 1.0, earl
         if earlier and earlier.decays:
             decays = replace(earlier.decays, counts=counts)
         else:
-            decays = _lifetimes(tables, plan, rests, counts, mixture)
+            decays = _lifetimes(tables, plan, rows, rests, counts, mixture)
     offer = earlier.offer if earlier else _offer(tables, plan)
     kept = [None] * len(layout.pairs) if earlier is None else [one.gates for one in earlier.correlations]
     return Answers(
@@ -170,11 +168,16 @@ def _rests(plan: Plan, rows: list[slice], mixture: Mixture | None) -> list[slice
 
 
 def _lifetimes(
-    tables: Tables, plan: Plan, rests: list[slice], counts: NDArray[np.int64], mixture: Mixture | None
+    tables: Tables,
+    plan: Plan,
+    rows: list[slice],
+    rests: list[slice],
+    counts: NDArray[np.int64],
+    mixture: Mixture | None,
 ) -> Decays:
     """Lifetimes of every row; a state's from the levels `rests`. `counts` are those of all its levels, and shown."""
     time, scale = tables["exposure"]["time"], plan.layout.scale
-    rested = np.stack([counts[0], *(tables["lifetime"]["decay"][one].sum(axis=0) for one in rests)])
+    rested = counts if rests == rows else _sum(tables["lifetime"]["decay"], rows, rests)
     decays = find_lifetimes(rested, plan)
     if plan.layout.fixed and mixture is not None and mixture.fits and len(mixture.rates_cps) > 1:
         decays = rest(decays, mixture, int(time[: scale.n, 2].sum()), scale.seconds)
@@ -238,7 +241,7 @@ def _correlation(
     a, b = (int(photons[layout.detector_of[channel]]) for channel in layout.pairs[p])
     seconds = _seconds(tables["exposure"]["time"], layout, rests)
     detectors = [layout.detector_of[channel] for channel in layout.pairs[p]]
-    own = _sum(tables["exposure"]["photons"], rows, rests)[:, detectors]
+    clicks = _sum(tables["exposure"]["photons"], rows, rests)[:, detectors]
     tau_ns = layout.tau_ns()
     bin_ns, tick_ns, nominal = layout.tau_width * layout.fine_s * 1e9, layout.tick_s * 1e9, layout.scale.ticks
     curves, expected = [], []
@@ -250,21 +253,16 @@ def _correlation(
         curves.append(curve.g2)
         expected.append(curve.expected)
     if not layout.pulsed:
+        # The curve of all photons is over the rates of the whole run, as in other programs; blinking lifts all of it.
+        # Its g2(0) is like those of the states over the pairs to be expected segment by segment.
+        own = np.full(len(tau_ns), products[0][0] / (nominal * tick_ns) * bin_ns)
         zero = tuple(
             g2_estimators.cw_zero(tau_ns, counts, reference, cw_window_ns)
-            for counts, reference in zip(tau, expected, strict=True)
+            for counts, reference in zip(tau, [own, *expected[1:]], strict=True)
         )
-        raised = float(products[0][0]) / nominal * float(whole) / max(float(a) * b, 1.0)
-        why = None
-        if raised > RAISED and zero[0].verdict != SINGLE:
-            why = (
-                f"over the mean rates of the whole run blinking raises g2(0) of all photons, up to {raised:.2f} times; "
-                "see the states"
-            )
         return Correlation(
             layout.pairs[p], tau, np.stack(curves), np.stack(expected), None, None, None, zero,
-            (why, *(None,) * (len(zero) - 1)),
-            time_s=seconds, photons=own,
+            (None,) * len(zero), time_s=seconds, photons=clicks,
         )  # fmt: skip
     gated = _sum(tables["coincidences"][f"lags{p}"], rows, rests)
     lags = np.arange(-layout.lags, layout.lags + 1)
@@ -279,7 +277,7 @@ def _correlation(
         gates = tuple(g2_estimators.gated_g2(lags, counts, each) for counts, each in zip(gated, reference, strict=True))
     return Correlation(
         layout.pairs[p], tau, np.stack(curves), np.stack(expected), peaks, reference, gates, zeros, overlap,
-        time_s=seconds, photons=own,
+        time_s=seconds, photons=clicks,
     )  # fmt: skip
 
 

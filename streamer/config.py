@@ -145,6 +145,11 @@ class Settings(BaseModel):
     )
     results_per_s: Positive = Field(20.0, le=1000, description="How often Results are published.")
 
+    def background(self, channel: int) -> tuple[float, float] | None:
+        """(rate, standard error) of a channel's background in counts/s; None where it is not given."""
+        one = (self.background_cps or {}).get(channel)
+        return one if one is None or isinstance(one, tuple) else (one, 0.0)
+
     @field_validator("thresholds_cps")
     @classmethod
     def _ascending(cls, value: tuple[float, ...] | None) -> tuple[float, ...] | None:

@@ -88,15 +88,18 @@ def find_lifetimes(counts: NDArray[np.int64], plan: Plan) -> Decays:
     error = np.array([place.error_ns or 0.0 for place in places if place.t0_ns is not None])
     open_ns = min((_seen_ns(hidden[d, :inside], t0, bin_ns) for d, t0 in zip(found, zero, strict=True)), default=0.0)
     lifetimes, one_over_es = [], []
-    own_zero, own_error = zero, error
     for at, row in enumerate(counts[:, found]):
-        if found and at:
-            own_zero, own_error = _own_zero(row, hidden[found][:, :inside], plan, found, zero, error, bin_ns, period_ns)
         if not found:
             why = "the excitation cannot be found in the decay; set t0_ns"
             lifetimes.append(Lifetime(None, None, None, None, (), 0.0, 0, why))
             one_over_es.append(OneOverE(None, None, None))
             continue
+        own_zero, own_error = zero.copy(), error.copy()
+        for i, d in enumerate(found if at else ()):
+            if layout.detectors[d] not in plan.t0_given:
+                own_zero[i], own_error[i] = _own_edge(
+                    bridged(row[i, :inside], hidden[d, :inside]), bin_ns, period_ns, zero[i], error[i]
+                )
         lifetimes.append(
             state_lifetime(
                 row, bin_ns, period_ns, own_zero, sigma_ns=sigma, t0_error_ns=own_error, hidden=hidden[found]
@@ -119,31 +122,19 @@ def find_lifetimes(counts: NDArray[np.int64], plan: Plan) -> Decays:
     return Decays(counts, t0, tuple(lifetimes), tuple(one_over_es), hidden, blurs, bin_ns)
 
 
-def _own_zero(
-    row: NDArray[np.int64],
-    hidden: NDArray[np.bool_],
-    plan: Plan,
-    found: list[int],
-    zero: NDArray[np.float64],
-    error: NDArray[np.float64],
-    bin_ns: float,
-    period_ns: float,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(excitation, its error) of each detector as a state's own decay shows it, where it has the photons for that.
+def _own_edge(
+    counts: NDArray[np.int64], bin_ns: float, period_ns: float, zero_ns: float, error_ns: float
+) -> tuple[float, float]:
+    """(excitation, its error) as a state's own decay shows it, where it has the photons for that; else as all photons.
 
     The laser is the same for all states, but the edge of all photons is one of several lifetimes and of scattered
     light, and found early by some 0.1 ns; on a short period a mean lifetime then comes out wrong by four times that.
     """
-    own_zero, own_error = zero.copy(), error.copy()
-    for i, d in enumerate(found):
-        each = row[i][: hidden.shape[1]]
-        if plan.layout.detectors[d] in plan.t0_given or each.sum() < LEAST_OWN:
-            continue
-        place = locate_excitation(bridged(each, hidden[i]), bin_ns, period_ns)
-        off = abs((place.t0_ns - zero[i] + period_ns / 2) % period_ns - period_ns / 2) if place.t0_ns else np.inf
-        if place.t0_ns is not None and place.error_ns is not None and off < SAME_EDGE_NS:
-            own_zero[i], own_error[i] = place.t0_ns, place.error_ns
-    return own_zero, own_error
+    place = locate_excitation(counts, bin_ns, period_ns) if counts.sum() >= LEAST_OWN else None
+    if place is None or place.t0_ns is None or place.error_ns is None:
+        return zero_ns, error_ns
+    off = abs((place.t0_ns - zero_ns + period_ns / 2) % period_ns - period_ns / 2)
+    return (place.t0_ns, place.error_ns) if off < SAME_EDGE_NS else (zero_ns, error_ns)
 
 
 def _seen_ns(hidden: NDArray[np.bool_], t0_ns: float, bin_ns: float) -> float:

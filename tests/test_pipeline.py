@@ -298,3 +298,20 @@ def test_signs_of_life_before_the_stream_begins_are_no_beginning():
     pipeline.finish(StreamEnd("end of file"))
     summary = pipeline.summary(pipeline.answers())
     assert (summary["duration_s"], summary["live_s"], summary["gaps"]) == (1.0, 1.0, 0)
+
+
+def test_blinking_does_not_raise_the_cw_g2_of_all_photons():
+    options = {
+        "duration": "10", "eta_c": "0.03", "dwell": "exp:0.1,exp:0.2,exp:0.2", "dark_cps": "0,0", "pump_per_us": "10",
+        "eta_x": "0.02,0.09,0.9", "eta_bx": "0,0,0", "tau_x_ns": "20,20,20", "tau_bx_ns": "1,1,1", "seed": "2",
+    }  # fmt: skip
+    source = open_source("simulate:cw", options)
+    pipeline = run(source.info, source.chunks(), Settings(studies=(), bin_ms=3, cw_window_ns=26), None)
+    correlation = pipeline.answers().correlations[0]
+    zero = correlation.zero[0]
+    rate, half = 1 / 20 + 10e-3, zero.window_ns / 2  # of the dip, and its mean over the window
+    truth = 1 - (1 - np.exp(-rate * half)) / (rate * half)
+    assert zero.low < truth < zero.high < 0.5
+    # Over the mean rates of the whole run, as the curve is, it would be another verdict.
+    plain = zero.pairs / correlation.tau_expected[0][correlation.tau_expected.shape[1] // 2]
+    assert plain / round(zero.window_ns / (pipeline.plan.layout.tau_width * pipeline.plan.layout.fine_s * 1e9)) > 0.45

@@ -76,7 +76,8 @@ def blinking_type(
     dark = np.asarray(background, float)
     unsure = np.zeros(detectors) if background_error is None else np.asarray(background_error, float)
     groups = [_groups(photons, sums_ns, d, dark, period_ns, early_ns) for d in range(detectors)]
-    points = _points(groups, photons, sums_ns, dark, MeanArrival(period_ns, early_ns))
+    arrival = MeanArrival(period_ns, early_ns)
+    points = _points(groups, photons, sums_ns, dark, arrival)
     if len(points.x) < 3 or np.bincount(points.owners, minlength=1).max() < 3:
         return undecided("too few photons above the background in too few groups of segments")
     if not _varies(points):
@@ -87,7 +88,7 @@ def blinking_type(
     for d in np.flatnonzero(unsure > 0):
         other = dark.copy()
         other[d] += unsure[d]
-        moved = _points(groups, photons, sums_ns, other, MeanArrival(period_ns, early_ns))
+        moved = _points(groups, photons, sums_ns, other, arrival)
         if len(moved.x) < 3:
             return undecided("the background is not known well enough")
         off = math.hypot(off, _line(moved, None)[0] - slope)

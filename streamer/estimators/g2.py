@@ -211,7 +211,6 @@ def cw_zero(
     counts: NDArray[np.int64],
     expected: NDArray[np.float64],
     window_ns: float,
-    wings_ns: float | None = None,
     confidence: float = 0.95,
 ) -> CwZero:
     """g2 averaged over the bins whose centres lie within `window_ns` / 2 of zero delay (the central bin at least).
@@ -221,10 +220,8 @@ def cw_zero(
     Args:
         tau_ns: float64[n], equally spaced bin centres, one of them 0 (the delay is taken off beforehand).
         counts: int64[n], pairs per bin.
-        expected: float64[n], accidental pairs per bin (`cw_g2`).
+        expected: float64[n], accidental pairs per bin (`cw_g2`), taken as known.
         window_ns: full width of the window.
-        wings_ns: None: `expected` is the reference, and taken as known. Else the pairs at |tau| >= wings_ns are, by the
-            coin picture, `expected` giving only their fall-off: for "all" rows, whose plateau blinking lifts above 1.
         confidence: of the interval.
     """
     tau, counts = np.abs(np.asarray(tau_ns, np.float64)), np.asarray(counts, np.int64)
@@ -232,19 +229,10 @@ def cw_zero(
     near = tau <= max(window_ns / 2, bin_ns / 2) * (1 + 1e-9)
     pairs, reference = int(counts[near].sum()), float(np.sum(expected[near]))
     value, low, high, reason = None, None, None, None
-    if wings_ns is None:
-        if reference >= MIN_EXPECTED_PAIRS:
-            value = pairs / reference
-            low, high = poisson_interval(pairs, reference, confidence)
+    if reference >= MIN_EXPECTED_PAIRS:
+        value = pairs / reference
+        low, high = poisson_interval(pairs, reference, confidence)
     else:
-        far = (tau >= wings_ns) & ~near
-        wings, plateau = int(counts[far].sum()), float(np.sum(expected[far]))
-        weight = plateau / reference if reference > 0 else 0.0
-        reference = wings / weight if weight > 0 else 0.0
-        if reference >= MIN_EXPECTED_PAIRS and wings >= MIN_SIDE_PAIRS:
-            value = pairs / reference
-            low, high = (float(limit) for limit in coin_interval(pairs, wings, weight, confidence))
-    if value is None:
         reason = f"too few pairs: {reference:.3g} expected in the window, {MIN_EXPECTED_PAIRS:.0f} needed"
     return CwZero(
         value=value,

@@ -103,19 +103,20 @@ def group_segments(
         tried = {most: _maximised(photons[some], length_s[some], starts[most])}
     for k, fit in tried.items():
         bic[k - 1] = (2 * k - 1) * math.log(len(some)) - 2 * fit.likelihood
-    if len(some) < len(photons):
-        tried = {k: _of_all(photons, length_s, fit) for k, fit in tried.items()}
     best = min(tried, key=lambda k: bic[k - 1])
     chosen, reason = best, None
     if n_states is None:
-        while (objection := _objection(tried[chosen], length_s)) is not None:
+        while (objection := _objection(tried[chosen], length_s[some])) is not None:
             reason = reason or f"BIC favours {best} states, but {objection}"
             chosen -= 1
     elif most < n_states or best < n_states:
         reason = f"only {best} different rates: no more states can be told apart"
     else:
-        reason = _objection(tried[chosen], length_s)
-    return _described(tried[chosen], photons, length_s, bic, reason, joined)
+        reason = _objection(tried[chosen], length_s[some])
+    fit = tried[chosen]
+    if len(some) < len(photons):
+        fit = replace(fit, chance=_chances(photons, length_s, fit.rates, fit.weights, fit.spread)[0])
+    return _described(fit, photons, length_s, bic, reason, joined)
 
 
 @dataclass(slots=True, eq=False)
@@ -145,12 +146,6 @@ def _chances(counts: Floats, length_s: Floats, rates: Floats, weights: Floats, s
     total = chance.sum(axis=1)
     chance /= total[:, None]
     return chance, top + np.log(total)
-
-
-def _of_all(counts: Floats, length_s: Floats, fit: _Fit) -> _Fit:
-    """A fit of some segments with the chances of all."""
-    chance, _ = _chances(counts, length_s, fit.rates, fit.weights, fit.spread)
-    return replace(fit, chance=chance)
 
 
 def _agglomerated(counts: Floats, length_s: Floats, most: int) -> dict[int, tuple[Floats, Floats]]:

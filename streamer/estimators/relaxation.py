@@ -70,7 +70,10 @@ def relaxation(sums: Sums, tick_s: float, shortest_s: float = 0.0) -> Relaxation
         sigmas = np.where(known, (coarse.g2 - 1) / coarse.error, -np.inf)
     limit = student.isf(BY_CHANCE / known.sum(), k - 1)
     if sigmas.max() < limit:
-        why = "no blinking is proven: g2 exceeds 1 by no more than chance would in 1 of 1000 runs"
+        why = (
+            "no blinking is proven: g2 exceeds 1 by no more than chance would in 1 of 1000 runs (a few long dwells do "
+            "not show in it)"
+        )
         return Relaxation(False, *(unknown(why),) * 4)
     best = int(np.argmax(np.where(known, coarse.g2 - 1 - 2 * coarse.error, -np.inf)))
     contrast = Estimate(float(coarse.g2[best] - 1), reason=SLOW)

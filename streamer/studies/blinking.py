@@ -130,13 +130,13 @@ def _states(view: View) -> tuple[tuple[float, ...], tuple[str, ...], list[str]]:
 
 def _background(view: View) -> tuple[float, float] | int:
     """Background of the analysed channels and its error, counts/s; the first channel of which none is given."""
-    given: dict[int, Any] = view.settings.background_cps or {}
-    missing = [channel for channel in view.plan.layout.detectors if channel not in given]
-    if missing:
-        return int(missing[0])
-    parts = [given[channel] for channel in view.plan.layout.detectors]
-    rates = [(float(one[0]), float(one[1])) if isinstance(one, tuple | list) else (float(one), 0.0) for one in parts]
-    return sum(one[0] for one in rates), math.hypot(*(one[1] for one in rates))
+    rates = []
+    for channel in view.plan.layout.detectors:
+        one = view.settings.background(channel)
+        if one is None:
+            return channel
+        rates.append(one)
+    return sum(rate for rate, _ in rates), math.hypot(*(error for _, error in rates))
 
 
 def _one_state(view: View, segments: _Segments) -> Estimate:

@@ -89,12 +89,12 @@ def _expected(view: View, tau: Floats, xx: int, x: int) -> Floats:
 
 def _background(view: View, xx: int, x: int) -> float:
     """Share of the accidental pairs in which a click is no photon of the emitter, by the background rates given."""
-    given, layout = view.settings.background_cps or {}, view.plan.layout
+    layout = view.plan.layout
     signal = 1.0
     for channel in (xx, x):
-        rate = given.get(channel, 0.0)
+        rate, _ = view.settings.background(channel) or (0.0, 0.0)
         clicks = float(view.answers.photons[0][layout.detector_of[channel]])
-        lost = (rate if isinstance(rate, (int, float)) else rate[0]) * float(view.answers.time_s[0])
+        lost = rate * float(view.answers.time_s[0])
         signal *= 1.0 - min(lost / clicks, 1.0) if clicks else 1.0
     return 1.0 - signal
 

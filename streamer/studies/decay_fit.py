@@ -160,7 +160,7 @@ class _Setting:
             )
         zero = answers.correlations[0].zero[row] if answers.correlations else None
         pairs = zero.g2_0 if isinstance(zero, PulsedG2) else None
-        rested = float(self.decays.seconds[row] / max(answers.time_s[row], 1e-300)) if row else 1.0
+        rested = float(self.decays.seconds[row] / max(answers.time_s[row], 1e-300))
         alike = rested * float(pulses[row]) / max(1.0 if pairs is None else pairs, LEAST_G2)
         most = int(counts.sum(axis=1).max())
         if most >= alike:

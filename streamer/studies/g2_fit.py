@@ -13,7 +13,7 @@ from streamer.estimators.background import signal_share, without_background
 from streamer.estimators.bunching import bunching
 from streamer.estimators.comb_fit import CombFit, fit_comb
 from streamer.estimators.estimate import unknown
-from streamer.estimators.g2 import PulsedG2
+from streamer.estimators.g2 import CwZero, PulsedG2
 from streamer.result import Axis, Result
 from streamer.study import Values, View
 
@@ -50,30 +50,31 @@ def study(view: View) -> list[Result]:
 
 def _corrected(view: View, correlation: Correlation, row: int) -> Values | None:
     """g2(0) of the signal alone; None where no background was given."""
-    given = view.settings.background_cps
-    if given is None:
+    if view.settings.background_cps is None:
         return None
     zero = correlation.zero[row]
-    missing = [channel for channel in correlation.pair if channel not in given]
-    if missing:
-        return unknown(f"background_cps does not name channel {missing[0]}").plain()
-    told = [given[channel] for channel in correlation.pair]
-    rate, error = zip(*(one if isinstance(one, tuple) else (one, 0.0) for one in told), strict=True)
+    first, second = (view.settings.background(channel) for channel in correlation.pair)
+    if first is None or second is None:
+        missing = correlation.pair[0 if first is None else 1]
+        return unknown(f"background_cps does not name channel {missing}").plain()
     time_s = float(correlation.time_s[row])
     if not time_s > 0:
         return unknown("no time was spent there").plain()
     a, b = (float(photons) / time_s for photons in correlation.photons[row])
-    share = signal_share((a, b), (rate[0], rate[1]), (error[0], error[1]), _product(view, correlation, row) / time_s)
+    share = signal_share(
+        (a, b), (first[0], second[0]), (first[1], second[1]), _product(view, correlation, row) / time_s
+    )
     value = zero.g2_0 if isinstance(zero, PulsedG2) else zero.value
     return without_background(value, zero.low, zero.high, share, zero.reason).plain()
 
 
 def _product(view: View, correlation: Correlation, row: int) -> float:
     """Integral of the product of both detectors' rates over the time that g2(0) is normalised by, counts^2/s."""
-    layout = view.plan.layout
+    layout, zero = view.plan.layout, correlation.zero[row]
     if correlation.peaks_expected is not None:  # pairs of photons in the same pulse, were they independent
         return float(correlation.peaks_expected[row][layout.lags]) / (layout.period * layout.fine_s)
-    return float(correlation.tau_expected[row][layout.tau_half]) / (layout.tau_width * layout.fine_s)
+    assert isinstance(zero, CwZero)
+    return zero.expected / (zero.window_ns * 1e-9)
 
 
 def _comb(view: View, correlation: Correlation, row: int) -> tuple[Values, NDArray[np.float64]]:
@@ -135,11 +136,9 @@ def _words(row: dict[str, Any]) -> str:
         if fit["model"] == "shelving":
             text += f", bunching {_number(fit['c'])} over {_number(fit['t2_ns'], 'ns')}"
         text += _end(fit)
-    if fit["model"] in ("flat", "dip", "shelving") and not fit["reason"] and _raised(fit["plateau"]):
-        text += (
-            f"; far from zero {fit['plateau']['value']:.3g} times what the rates make: it bunches for longer than the "
-            "window shows; widen tau_window_ns"
-        )
+    if "plateau" in fit and (fit["plateau"]["low"] or 0.0) > RAISED:
+        text += f"; far from zero {fit['plateau']['value']:.3g} times what the mean rates make: it blinks or bunches "
+        text += "for longer than tau_window_ns"
     if row["bunching"]:
         text += f"; {row['bunching']}"
     if row["without_background"] is not None:
@@ -157,12 +156,6 @@ def _end(fit: dict[str, Any]) -> str:
 
 def _misfit(p_value: float | None) -> bool:
     return p_value is not None and p_value < MISFIT
-
-
-def _raised(plateau: dict[str, Any] | None) -> bool:
-    """The curve stays above what accident makes, by more than its noise and than drift does."""
-    known = plateau is not None and plateau["value"] is not None and plateau["low"] is not None
-    return known and plateau is not None and plateau["low"] > RAISED
 
 
 def _number(one: dict[str, Any], unit: str = "") -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.decays import NO_PERIOD
-from streamer.estimators.blinking_type import blinking_type, undecided
+from streamer.estimators.blinking_type import BlinkingType, blinking_type, undecided
 from streamer.estimators.segment_lifetimes import segment_lifetimes
 from streamer.result import Axis, Result
 from streamer.study import View
@@ -53,17 +53,7 @@ def study(view: View) -> list[Result]:
     rates = background * layout.tick_s  # photons per tick
     values: dict[str, Any] = {
         "background_cps": dict(zip((str(layout.detectors[d]) for d in used), background.tolist(), strict=True)),
-        "type": _type(
-            photons,
-            sums,
-            rates,
-            unsure * layout.tick_s,
-            length,
-            period,
-            float(early.mean()),
-            layout.scale.ticks,
-            layout.fixed,
-        ),
+        "type": _plain(_type(view, photons, sums, background, unsure, period, float(early.mean()))),
     }
     step = 1
     while len(segments) > POINTS * step:
@@ -102,30 +92,33 @@ def _background(view: View, used: list[int]) -> tuple[Floats, Floats]:
     quiet = max(1 - OVER * longest / period, LEAST_QUIET)
     error = np.sqrt(np.maximum(photons, 1.0) / quiet)
     rates, errors = photons / seconds, error / seconds
-    given = view.settings.background_cps or {}
     for i, d in enumerate(used):
-        one = given.get(layout.detectors[d])
-        if one is not None:
-            rates[i], errors[i] = one if isinstance(one, tuple) else (one, 0.0)
+        given = view.settings.background(layout.detectors[d])
+        if given is not None:
+            rates[i], errors[i] = given
     return rates, errors
 
 
 def _type(
+    view: View,
     photons: NDArray[np.int64],
     sums: Floats,
-    rates: Floats,
+    background: Floats,
     unsure: Floats,
-    length: Floats,
     period: float,
     early: float,
-    ticks: int,
-    fixed: bool,
-) -> dict[str, Any]:
-    if not fixed:
-        found = undecided("it needs equal bins; these segments end where the rate changes")
-    else:
-        full = length == ticks
-        found = blinking_type(photons[full], sums[full], rates * ticks, period, early, unsure * ticks)
+) -> BlinkingType:
+    """Of the segments of full length; background and its error in counts/s."""
+    scale = view.plan.layout.scale
+    if not view.plan.layout.fixed:
+        return undecided("it needs equal bins; these segments end where the rate changes")
+    full = view.segments[:, 1] - view.segments[:, 0] == scale.ticks
+    return blinking_type(
+        photons[full], sums[full], background * scale.seconds, period, early, unsure * scale.seconds
+    )  # fmt: skip
+
+
+def _plain(found: BlinkingType) -> dict[str, Any]:
     return {
         "slope": found.slope.plain(), "p_a": found.p_a, "p_b": found.p_b, "verdict": found.verdict,
         "groups": found.groups,

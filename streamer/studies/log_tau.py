@@ -136,7 +136,7 @@ def lines(values: dict[str, Any]) -> list[str]:
             line += f"; {tau['reason']}"
         told.append(line)
     else:
-        told.append(f"log tau: {contrast['reason']} (a few long dwells do not show in it; see blinking)")
+        told.append(f"log tau: {contrast['reason']}")
     return told + [f"log tau: {note}" for note in values["notes"]]
 
 

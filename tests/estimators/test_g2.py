@@ -208,23 +208,6 @@ def test_cw_zero_says_when_there_are_too_few_pairs() -> None:
     assert (enough.value, enough.verdict) == (0.0, "single")
 
 
-def test_cw_zero_against_the_wings_leaves_bunching_out() -> None:
-    # Blinking lifts the whole plateau threefold; the dip goes to a third of it, 0.9 of the accidental level.
-    tau = np.arange(-500, 501) * 1.0
-    expected = np.full(1001, 100.0)
-    counts = np.full(1001, 300)
-    counts[495:506] = 90
-    against_expected = cw_zero(tau, counts, expected, window_ns=10.0)
-    against_wings = cw_zero(tau, counts, expected, window_ns=10.0, wings_ns=100.0)
-    assert against_expected.value == pytest.approx(0.9)
-    assert against_expected.verdict == "not single"
-    assert against_wings.value == pytest.approx(0.3)
-    assert against_wings.verdict == "single"
-    empty = cw_zero(tau, counts * 0, expected, window_ns=10.0, wings_ns=100.0)
-    assert empty.value is None
-    assert cw_zero(tau, counts, expected, window_ns=10.0, wings_ns=1e4).value is None
-
-
 # -- blinking ----------------------------------------------------------------------------------------------------------
 
 
@@ -322,6 +305,6 @@ def test_results_hold_plain_numbers() -> None:
     result = pulsed_g2(LAGS, table(10, 400), expected_pairs(LAGS, 20.0, 0.01))
     for field in fields(result):
         assert type(getattr(result, field.name)) in (float, int, str, type(None)), field.name
-    zero = cw_zero(np.arange(-5, 6) * 1.0, np.full(11, 9), np.full(11, 9.0), 3.0, wings_ns=2.0)
+    zero = cw_zero(np.arange(-5, 6) * 1.0, np.full(11, 9), np.full(11, 9.0), 3.0)
     for field in fields(zero):
         assert type(getattr(zero, field.name)) in (float, int, str, type(None)), field.name

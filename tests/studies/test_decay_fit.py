@@ -112,3 +112,16 @@ def test_nothing_without_nanotimes_or_excitation():
     lost = replace(view.answers.decays, t0_ns=dict.fromkeys(view.answers.decays.t0_ns))
     (result,) = decay_fit.study(replace(view, answers=replace(view.answers, decays=lost)))
     assert "excitation" in result.values["reason"]
+
+
+def test_states_of_a_dot_that_switches_often_keep_the_shape_of_their_decays():
+    options = {
+        "duration": "10", "seed": "4", "eta_c": "0.6", "rate_hz": "5e6", "dwell": "exp:0.1,exp:0.1,exp:0.1",
+        "eta_x": "0.1,0.3,0.9", "eta_bx": "0,0,0", "nbar": "0.02", "tau_x_ns": "3.5,10,25", "jitter_ps": "150",
+    }  # fmt: skip
+    view = counted(options, Settings(studies=(), states=3), preset="").view()
+    (result,) = decay_fit.study(view)
+    for row, tau in zip(result.values["rows"][1:], (3.5, 10.0, 25.0), strict=True):
+        assert row["model"] == "mono", row["name"]
+        found = row["lifetimes"][0]["lifetime_ns"]
+        assert abs(found["value"] - tau) < 4 * found["error"]

@@ -1,5 +1,6 @@
 """Study of g2: through the whole program, against the truth of simulated emitters."""
 
+import numpy as np
 import pytest
 
 from streamer import studies
@@ -27,6 +28,21 @@ def test_background_of_an_emitter_that_blinks():
         assert one["high"] - one["low"] < 0.15
         assert rows[name]["bunching"] == "antibunched"
     assert any("less the background" in line for line in lines)
+
+
+def test_background_of_cw_light_that_blinks():
+    options = {
+        "duration": "20", "seed": "1", "eta_c": "0.02", "dwell": "exp:0.3,exp:0.3", "dark_cps": "15000,15000",
+        "eta_x": "0.001,0.9", "eta_bx": "0,0", "tau_x_ns": "20,20", "tau_bx_ns": "1,1", "pump_per_us": "10",
+    }  # fmt: skip
+    settings = {"background_cps": {0: 15000, 1: 15000}, "cw_window_ns": 20, "thresholds_cps": (80e3,)}
+    rows, _, _ = found("simulate:cw", options, **settings)
+    rate, half = 1 / 20 + 10e-3, 21 / 2
+    pure = 1 - (1 - np.exp(-rate * half)) / (rate * half)
+    for name in ("all", "bright"):
+        one = rows[name]["without_background"]
+        assert one["low"] < pure < one["high"]
+        assert one["high"] - one["low"] < 0.15
 
 
 def test_background_of_a_channel_that_is_not_named():
