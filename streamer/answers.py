@@ -133,15 +133,15 @@ def answer(tables: Tables, plan: Plan, cut: Cut, cw_window_ns: float = 1.0, earl
     )
     time = tables["exposure"]["time"]
     states = states_from_thresholds(thresholds, at_levels(tables, layout), layout.scale.edges, layout.scale.seconds)
-    rows = _occupied(state_rows(layout.scale, thresholds), time)
-    rests = _rests(plan, rows, mixture)
+    rows = occupied(state_rows(layout.scale, thresholds), time)
+    rests = rests_of(plan, rows, mixture)
     decays = None
     if "lifetime" in tables:
-        counts = _sum(tables["lifetime"]["decay"], rows)
+        counts = sum_parts(tables["lifetime"]["decay"], rows)
         if earlier and earlier.decays:
             decays = replace(earlier.decays, counts=counts)
         else:
-            decays = _lifetimes(tables, plan, rows, rests, counts, mixture)
+            decays = lifetimes_of(tables, plan, rows, rests, counts, mixture)
     offer = earlier.offer if earlier else _offer(tables, plan)
     kept = [None] * len(layout.pairs) if earlier is None else [one.gates for one in earlier.correlations]
     return Answers(
@@ -159,7 +159,7 @@ def answer(tables: Tables, plan: Plan, cut: Cut, cw_window_ns: float = 1.0, earl
     )
 
 
-def _rests(plan: Plan, rows: list[slice], mixture: Mixture | None) -> list[slice]:
+def rests_of(plan: Plan, rows: list[slice], mixture: Mixture | None) -> list[slice]:
     """Of each state the levels at which the emitter rested in it, where states explain the trace; else all its own."""
     if mixture is None or not (plan.layout.fixed and mixture.fits and mixture.switching and len(mixture.rates_cps) > 1):
         return rows
@@ -167,7 +167,7 @@ def _rests(plan: Plan, rows: list[slice], mixture: Mixture | None) -> list[slice
     return resting_levels(mixture.rates_cps, rows, scale.edges, scale.seconds)
 
 
-def _lifetimes(
+def lifetimes_of(
     tables: Tables,
     plan: Plan,
     rows: list[slice],
@@ -177,7 +177,7 @@ def _lifetimes(
 ) -> Decays:
     """Lifetimes of every row; a state's from the levels `rests`. `counts` are those of all its levels, and shown."""
     time, scale = tables["exposure"]["time"], plan.layout.scale
-    rested = counts if rests == rows else _sum(tables["lifetime"]["decay"], rows, rests)
+    rested = counts if rests == rows else sum_parts(tables["lifetime"]["decay"], rows, rests)
     decays = find_lifetimes(rested, plan)
     if plan.layout.fixed and mixture is not None and mixture.fits and len(mixture.rates_cps) > 1:
         decays = rest(decays, mixture, int(time[: scale.n, 2].sum()), scale.seconds)
@@ -203,14 +203,14 @@ def _offer(tables: Tables, plan: Plan) -> DelayOffer | None:
     return find_delay(layout.tau_ns(), tau.sum(axis=0), period_ns, max_delay_ns=plan.search_ns)
 
 
-def _occupied(rows: list[slice], time: NDArray[np.int64]) -> list[slice]:
+def occupied(rows: list[slice], time: NDArray[np.int64]) -> list[slice]:
     """The same rows without the empty ones at either end: most levels are never visited and need not be read."""
     seen = np.flatnonzero(time[:-1, 1])
     low, high = (int(seen[0]), int(seen[-1]) + 1) if len(seen) else (0, 0)
     return [slice(min(max(r.start, low), high), max(min(r.stop, high), min(max(r.start, low), high))) for r in rows]
 
 
-def _sum(table: NDArray[np.int64], rows: list[slice], rests: list[slice] | None = None) -> NDArray[np.int64]:
+def sum_parts(table: NDArray[np.int64], rows: list[slice], rests: list[slice] | None = None) -> NDArray[np.int64]:
     """`sum_rows` where `rows` part all occupied levels: with `mixed` they make the whole, read once.
 
     A state's own sum is that of its levels in `rests`, slices within its row.
@@ -234,14 +234,14 @@ def _correlation(
     gates: tuple[GatedG2, ...] | None,
     decays: Decays | None,
 ) -> Correlation:
-    tau = _sum(tables["coincidences"][f"tau{p}"], rows, rests)
-    products = _sum(tables["exposure"]["products"][:, p], rows, rests) / FIXED
+    tau = sum_parts(tables["coincidences"][f"tau{p}"], rows, rests)
+    products = sum_parts(tables["exposure"]["products"][:, p], rows, rests) / FIXED
     whole = tables["exposure"]["time"][:, 0].sum()
     photons = tables["exposure"]["photons"].sum(axis=0)
     a, b = (int(photons[layout.detector_of[channel]]) for channel in layout.pairs[p])
     seconds = _seconds(tables["exposure"]["time"], layout, rests)
     detectors = [layout.detector_of[channel] for channel in layout.pairs[p]]
-    clicks = _sum(tables["exposure"]["photons"], rows, rests)[:, detectors]
+    clicks = sum_parts(tables["exposure"]["photons"], rows, rests)[:, detectors]
     tau_ns = layout.tau_ns()
     bin_ns, tick_ns, nominal = layout.tau_width * layout.fine_s * 1e9, layout.tick_s * 1e9, layout.scale.ticks
     curves, expected = [], []
@@ -264,7 +264,7 @@ def _correlation(
             layout.pairs[p], tau, np.stack(curves), np.stack(expected), None, None, None, zero,
             (None,) * len(zero), time_s=seconds, photons=clicks,
         )  # fmt: skip
-    gated = _sum(tables["coincidences"][f"lags{p}"], rows, rests)
+    gated = sum_parts(tables["coincidences"][f"lags{p}"], rows, rests)
     lags = np.arange(-layout.lags, layout.lags + 1)
     pulses = nominal if layout.mode == "T3" else nominal / layout.period
     reference = np.stack(

@@ -67,8 +67,12 @@ def analyse(address: str, settings: Settings, options: Mapping[str, str] | None 
     options = dict(options or {})
     source = looked_at(open_source(address, options), address, options, settings)
     pipeline = Pipeline(source.info, settings, read_response(settings))
+    told = False
     for chunk in ahead(source.chunks()):
         pipeline.feed(chunk)
+        if pipeline.stopped is not None and not told:
+            source.stop(pipeline.stopped)
+            told = True
     pipeline.finish(source.end())
     return pipeline
 

@@ -40,6 +40,20 @@ class Chunk:
     marker: NDArray[np.uint8] = field(default_factory=lambda: NO_CHANNEL)
     lost: int = 0
 
+    def cut(self, tick: int) -> tuple[Chunk, Chunk]:
+        """The parts before and from `tick` on, which lies within the span; loss, and what is late, goes with the first."""
+        at, marked = int(np.searchsorted(self.time, tick)), self.marker_time < tick
+        pulsed = len(self.nanotime) > 0
+        parts = []
+        for photons, keep, start, stop, lost in (
+            (slice(0, at), marked, self.start, tick, self.lost), (slice(at, None), ~marked, tick, self.stop, 0),
+        ):  # fmt: skip
+            parts.append(Chunk(
+                start, stop, self.time[photons], self.nanotime[photons] if pulsed else self.nanotime,
+                self.channel[photons], self.marker_time[keep], self.marker[keep], lost,
+            ))  # fmt: skip
+        return parts[0], parts[1]
+
 
 @dataclass(frozen=True, slots=True)
 class StreamInfo:

@@ -7,12 +7,15 @@ import sys
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streamer.errors import InputError, StreamerError
+from streamer.errors import InputError, Refused, StreamerError
 from streamer.transport import DEFAULT_ADDRESS
+
+if TYPE_CHECKING:
+    from streamer.config import Settings
 
 app = typer.Typer(
     help="Real-time analysis of single-photon time tags.",
@@ -26,6 +29,10 @@ Out = Annotated[Path | None, typer.Option(help="Folder for summary.json and resu
 Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Option of the source; may be given again.")
 ]
+Rules = Annotated[
+    str | None,
+    typer.Option(help="Stop by these rules: a TOML file, or TOML such as 'rule=\"g2\"' (see docs/stopping.md)."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else there.")]
 
 
@@ -36,7 +43,7 @@ def main() -> None:
     """The console script: an error is one line and a status, 2 for wrong usage or unreadable input, 1 for the rest."""
     try:
         app()
-    except InputError as error:
+    except (InputError, Refused) as error:
         sys.exit(_say(error, 2))
     except (StreamerError, TimeoutError) as error:
         sys.exit(_say(error, 1))
@@ -44,6 +51,17 @@ def main() -> None:
         sys.exit(0)
     except SystemExit as end:
         sys.exit(0 if end.code == CTRL_C else end.code)
+
+
+def _settings(config: Path | None, rules: str | None) -> Settings:
+    """Settings of a run with the rules of the command line; a rule that cannot be is refused here."""
+    from streamer import stop_rules
+    from streamer.config import load_rules, load_settings
+
+    settings = load_settings(config, stop=None if rules is None else load_rules(rules))
+    if settings.stop is not None:
+        stop_rules.check(settings.stop, "stop" if rules is None else "--rules")
+    return settings
 
 
 def _say(error: Exception, status: int) -> int:
@@ -105,16 +123,16 @@ def replay(
     as_json: Json = False,
     out: Out = None,
     options: Set = None,
+    rules: Rules = None,
 ) -> None:
     """Replay a recording through source, daemon and viewer as if it were measured now."""
-    from streamer.config import load_settings
     from streamer.launch import has_display
     from streamer.registry import RECORDINGS, open_source, split_address
     from streamer.replay import SourceDied
     from streamer.replay import replay as run
     from streamer.show import print_summary, progress_bar
 
-    settings = load_settings(config)
+    settings = _settings(config, rules)
     _writable(out)
     name, _ = split_address(file)
     given = _pairs(options or [])
@@ -152,14 +170,14 @@ def serve(
     config: Config = None,
     address: Annotated[str, typer.Option(help="Base address; two more ports above it are used.")] = DEFAULT_ADDRESS,
     out: Annotated[Path, typer.Option(help="Each run leaves a folder of results here.")] = Path("runs"),
+    rules: Rules = None,
 ) -> None:
     """Run the daemon until Ctrl-C: it takes one source after the other, publishes Results and saves the final ones."""
-    from streamer.config import load_settings
     from streamer.daemon import Daemon
     from streamer.replay import obey_signals, saver
     from streamer.transport import Hub
 
-    settings = load_settings(config)
+    settings = _settings(config, rules)
     _writable(out)
     with Hub(address) as hub:
         daemon = Daemon(hub, settings, saver(out, per_run=True))
@@ -213,12 +231,12 @@ def batch(
     config: Config = None,
     out: Out = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    rules: Rules = None,
 ) -> None:
     """Analyse recordings without sockets or windows: a line of JSON each; unreadable ones are named, the rest done."""
     from streamer.batch import analyse_to
-    from streamer.config import load_settings
 
-    settings = load_settings(config)
+    settings = _settings(config, rules)
     _writable(out)
     names = [path.name for path in files]
     twice = sorted({name for name in names if names.count(name) > 1})

@@ -143,6 +143,17 @@ class Settings(BaseModel):
     studies: tuple[str, ...] | None = Field(
         None, description="Studies (fits, dwell times, ...) to run, by name; all when left out, none for []."
     )
+    stop: dict[str, Any] | None = Field(
+        None,
+        description='Rules that end the run, such as {rule = "g2", budget_s = 60} or {any = [{rule = "g2"}, '
+        '{rule = "exposure", seconds = 60}]}; see docs/stopping.md.',
+    )
+    on_stop: tuple[str, ...] | None = Field(
+        None,
+        min_length=1,
+        description="Command, as a list of its words, that the daemon starts when a rule stops the run (close the "
+        "shutter, move the stage): the run's stop record comes on its standard input as JSON.",
+    )
     results_per_s: Positive = Field(20.0, le=1000, description="How often Results are published.")
 
     def background(self, channel: int) -> tuple[float, float] | None:
@@ -224,3 +235,23 @@ def load_settings(path: Path | None, **overrides: Any) -> Settings:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise InputError(f"{path}: not TOML ({error}); correct the file") from None
     return settings_from(values | {key: value for key, value in overrides.items() if value is not None}, origin)
+
+
+def load_rules(text: str) -> dict[str, Any]:
+    """Rules of `--rules`: the path of a TOML file, its table [stop] or the whole of it, or TOML itself on one line.
+
+    Raises:
+        InputError: it is neither.
+    """
+    path = Path(text)
+    inline = "=" in text and not path.exists()
+    try:
+        values = tomllib.loads(text if inline else path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(
+            f"--rules {text}: cannot be read ({error.strerror}); give a TOML file, or a rule such as 'rule=\"g2\"'"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"--rules {text}: not TOML ({error}); correct it") from None
+    rules: dict[str, Any] = values.get("stop", values)
+    return rules

@@ -12,9 +12,11 @@ from typing import Any
 
 import psutil
 
+from streamer import stop_rules
 from streamer.chunk import Chunk, StreamEnd
 from streamer.config import Settings
 from streamer.errors import InputError, ProtocolError
+from streamer.hook import Hook
 from streamer.irf import read_response
 from streamer.pipeline import Pipeline
 from streamer.result import Result
@@ -26,6 +28,7 @@ log = logging.getLogger(__name__)
 
 CREDIT = 8  # chunks a source may be ahead of what was counted
 POLL_S = 0.05  # how long to listen at a time where something else is waited for
+HOOK_S = 5.0  # what a hook may still take at the very end
 LINGER_S = 2.0  # how long a source may take to obey a stop before the run is closed without its end
 SLOW_SHARE = 0.05  # of the time may go into what takes long and changes little: states, lifetimes, gates
 IDLE_S = 0.25  # the status is told this often even when nothing comes, so that a viewer knows that the daemon lives
@@ -69,6 +72,7 @@ class Daemon:
         self._published_per_s = 0.0
         self._process = psutil.Process()
         self._worker = Worker()
+        self._hook = None if settings.on_stop is None else Hook(settings.on_stop)
         self._waiting: list[Event] = []
 
     # ---- the loop
@@ -85,6 +89,8 @@ class Daemon:
             self.close(self.stopped_by or "daemon ended")
         finally:
             self._worker.close()
+            if self._hook is not None:
+                self._hook.wait(HOOK_S)
 
     def step(self) -> None:
         """Take what has come, at most one publishing interval long, and publish when it is time."""
@@ -216,7 +222,21 @@ class Daemon:
             self._finish(StreamEnd(str(error), warnings=(str(error),)))
             return
         run.changed = True
+        if run.pipeline.stopped is not None and not run.stopping:
+            self._rule_stops(run, run.pipeline.stopped)
         self.hub.credit(run.peer, seq, CREDIT)
+
+    def _rule_stops(self, run: Run, reason: str) -> None:
+        """Tell the source, whoever listens, and the hook, in this order: each photon more is one too many."""
+        assert run.pipeline.stopping is not None
+        run.stopping = reason
+        self.hub.stop(run.peer, reason)
+        told = run.pipeline.stopping.result(run.pipeline.info.duration_s)
+        provenance = {"run": run.id, "seq": self.seq, "stream_s": run.pipeline.counted_s, "final": False}
+        self.hub.publish([replace(told, provenance={"cut": run.pipeline.cut.to_dict()} | provenance)])
+        if self._hook is not None:
+            source = {"run": run.id, "source": run.pipeline.info.source, "file": run.pipeline.info.file}
+            self._hook.start(source | {"reason": reason} | told.values)
 
     def _finish(self, end: StreamEnd) -> None:
         run = self.run
@@ -276,6 +296,9 @@ class Daemon:
         actions: dict[Any, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "status": lambda _: {"status": self.status()},
             "cut": self._new_cut,
+            "rules": self._rules,
+            "arm": lambda _: self._arm(True),
+            "disarm": lambda _: self._arm(False),
             "pause": self._pause,
             "resume": self._go_on,
             "reset": self._reset,
@@ -286,7 +309,7 @@ class Daemon:
         action = actions.get(asked) if isinstance(asked, str) else None
         if action is None:
             return {"ok": False, "error": f"do: must be one of {', '.join(actions)}, got {request.get('do')!r}"}
-        if self.run is None and request["do"] != "status":
+        if self.run is None and request["do"] not in ("status", "rules"):
             return {"ok": False, "error": f"{request['do']}: no stream yet; start one with `streamer send SOURCE`"}
         try:
             return {"ok": True} | action(request)
@@ -296,13 +319,39 @@ class Daemon:
     def _new_cut(self, request: dict[str, Any]) -> dict[str, Any]:
         assert self.run is not None
         pipeline = self.run.pipeline
-        pipeline.cut = pipeline.cut.changed(request)
+        pipeline.recut(pipeline.cut.changed(request))
         if pipeline.group.start is not None:
             results = self.publish(slow=False)
             if pipeline.end is not None:
                 self._ask_studies()
                 self.summary = next(result.values for result in results if result.name == "summary")
         return {"cut": pipeline.cut.to_dict()}
+
+    def _rules(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Tell the rules, and put others to work where the request brings some: in this run and those to come."""
+        if "rules" in request:
+            tree = request["rules"]
+            if tree is not None:
+                stop_rules.check(tree, "rules")
+            if self.run is not None and self.run.pipeline.end is None and self.run.pipeline.stopped is None:
+                self.run.pipeline.rule(tree, armed=request.get("armed", True) is True)
+                self.run.changed = True
+            self.settings = self.settings.model_copy(update={"stop": tree})
+        stopping = None if self.run is None else self.run.pipeline.stopping
+        return {
+            "rules": self.settings.stop,
+            "armed": stopping is not None and stopping.armed,
+            "known": stop_rules.described(),
+        }
+
+    def _arm(self, armed: bool) -> dict[str, Any]:
+        assert self.run is not None
+        stopping = self.run.pipeline.stopping
+        if stopping is None:
+            raise ValueError('arm: there are no rules; give some with {"do": "rules", "rules": {"rule": "g2"}}')
+        stopping.armed = armed
+        self.run.changed = True
+        return {"armed": armed}
 
     def _pause(self, _: dict[str, Any]) -> dict[str, Any]:
         assert self.run is not None
@@ -390,6 +439,8 @@ class Daemon:
         if self.run is None:
             return {"state": "waiting", "run": self._id, "photons": 0, "photons_per_s": 0.0, "warnings": []} | common
         status = self.run.status() | common
-        if self.failed is not None:
-            status["warnings"] = [*status["warnings"], str(self.failed)]
+        troubles = [str(self.failed)] if self.failed is not None else []
+        if self._hook is not None and self._hook.trouble is not None:
+            troubles.append(self._hook.trouble)
+        status["warnings"] = [*status["warnings"], *troubles]
         return status

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,11 +18,13 @@ from streamer.cuts import Cut
 from streamer.delays import Delays
 from streamer.errors import ProtocolError
 from streamer.estimators.response import Response
+from streamer.evidence import Moment
 from streamer.group import Group
 from streamer.layout import with_period
 from streamer.plan import make_plan
 from streamer.publish import as_results, unplaced
 from streamer.result import Result
+from streamer.stopping import Stopping
 from streamer.studies import chosen, names
 from streamer.studies import run as run_studies
 from streamer.study import WANTED, View
@@ -42,6 +44,7 @@ class Account:
         open: photons of the segment that is not over, and those a delay holds back.
         excluded: photons in closed segments on channels that are not analysed.
         outside: photons that a delay moved over the end of a stretch, or that came while the analysis was stopped.
+        after: photons that came after a rule had stopped the run, and are no part of it; not among `received`.
     """
 
     received: int
@@ -49,6 +52,7 @@ class Account:
     open: int
     outside: int
     excluded: int
+    after: int = 0
 
 
 class Pipeline:
@@ -82,11 +86,17 @@ class Pipeline:
         self.last_tick: int | None = None
         self.position: int | None = None
         self._answered: tuple[Any, Any, Answers | None] = (None, None, None)
+        self.after = 0
+        self.stopping = None if settings.stop is None else Stopping(settings.stop, self.plan, settings, self.cut)
 
     # ---- photons in
 
     def feed(self, chunk: Chunk) -> None:
-        """Count one chunk; ProtocolError when its photons are not in time order or not in its span."""
+        """Count one chunk, up to where a rule stops the run.
+
+        Raises:
+            ProtocolError: its photons are not in time order or not in its span.
+        """
         if self.position is None and chunk.start == chunk.stop and not len(chunk.marker) and not chunk.lost:
             return  # a sign of life of a stream that has not begun
         fault = first_fault(chunk.time, chunk.start, chunk.stop)
@@ -99,6 +109,22 @@ class Pipeline:
             raise ProtocolError(
                 f"chunk {chunk.start}..{chunk.stop}: begins before tick {self.position}, where the last one ended"
             )
+        if self.began is None and self.stopping is not None:
+            self.stopping.begin(chunk.start, chunk.start)
+        rest: Chunk | None = chunk
+        while rest is not None and self.stopped is None and self.stopping is not None:
+            look = self.stopping.next_look(rest.start)
+            if look > rest.stop:
+                break
+            part, rest = (rest, None) if look == rest.stop else rest.cut(look)
+            self._count(part)
+            self.stopping.look(self.tables, self.moment, int(self.received.sum()))
+        if rest is not None and self.stopped is None:
+            self._count(rest)
+        elif rest is not None:
+            self.after += len(rest.time)
+
+    def _count(self, chunk: Chunk) -> None:
         self.gaps += self.position is not None and chunk.start > self.position
         self.lost += chunk.lost
         self.live_ticks += chunk.stop - chunk.start
@@ -112,8 +138,41 @@ class Pipeline:
             self.last_tick = int(chunk.time[-1])
         self.group.feed(self.delays.feed(chunk))
 
+    @property
+    def stopped(self) -> str | None:
+        """Why a rule stopped the run, one line; None where none did."""
+        return None if self.stopping is None else self.stopping.words
+
+    @property
+    def moment(self) -> Moment:
+        """Where the stream stands."""
+        return Moment(self.position or 0, self.live_ticks, self.lost, self.gaps, self.found.doubts)
+
+    def rule(self, tree: Mapping[str, Any] | None, *, armed: bool = True) -> None:
+        """Put other rules to work, or none, from the next look on; evidence counts from then.
+
+        Raises:
+            InputError: the tree is wrong, or a rule cannot be asked of this stream.
+        """
+        if tree is None:
+            self.stopping = None
+            return
+        late = self.began is not None
+        self.stopping = Stopping(tree, self.plan, self.settings, self.cut, late=late, armed=armed)
+        if self.began is not None:
+            self.stopping.begin(self.began, self.position or 0)
+
+    def recut(self, cut: Cut) -> None:
+        """Ask another question. What rules saw under the old one is no evidence for the new one."""
+        before, self.cut = self.cut, cut
+        other = (before.thresholds_cps, before.states) != (cut.thresholds_cps, cut.states)
+        if other and self.stopping is not None and self.stopped is None and self.end is None:
+            self.rule(self.stopping.tree, armed=self.stopping.armed)
+
     def finish(self, end: StreamEnd) -> None:
         """The stream is over."""
+        if self.stopped is not None:
+            end = replace(end, reason=self.stopped)
         self.delays.flush()
         self.group.finish()
         self.end = end
@@ -141,7 +200,8 @@ class Pipeline:
         """Where every photon is."""
         waiting = self.group.open_photons + len(self.delays.held.time)
         analysed = int(self.tables["exposure"]["photons"].sum())
-        return Account(int(self.received.sum()), analysed, waiting, self.delays.outside, self.group.counted - analysed)
+        excluded = self.group.counted - analysed
+        return Account(int(self.received.sum()), analysed, waiting, self.delays.outside, excluded, self.after)
 
     @property
     def found(self) -> consistency.Found:
@@ -232,6 +292,8 @@ class Pipeline:
         points = self._trace.points(self.tables["sequence"]["segments"], self.began or 0)
         results = as_results(answers, self.tables, points, self.plan, self.cut.gate_ns)
         results.append(Result("summary", "summary", values=self.summary(answers, stopped_by, studied)))
+        if self.stopping is not None:
+            results.append(self.stopping.result(self.info.duration_s))
         provenance = {"stream_s": self.counted_s, "cut": self.cut.to_dict(), "final": self.end is not None}
         return [*(replace(result, provenance=provenance) for result in results), *studied]
 
@@ -272,5 +334,6 @@ class Pipeline:
             "truth": info.truth or None,
             "doubts": dict(answers.doubts),
             "warnings": [*self.warnings, *g2_warnings, *state_warnings, *gates],
+            "stop": None if self.stopping is None else self.stopping.record(info.duration_s),
             "stopped_by": stopped_by or (end.reason if end else None),
         }

@@ -65,6 +65,8 @@ class Run:
         """The same stream and cut with everything forgotten that was counted."""
         pipeline = Pipeline(self.pipeline.info, settings, self.pipeline.response)
         pipeline.cut = self.pipeline.cut
+        before = self.pipeline.stopping
+        pipeline.rule(None if before is None else before.tree, armed=before is None or before.armed)
         return replace(
             self, pipeline=pipeline, id=new_id(), started=time.monotonic(), changed=True,
             studied=(), studied_for=None, _received=deque(),

@@ -60,6 +60,8 @@ def print_summary(summary: dict[str, Any], truth: dict[str, Any] | None = None) 
         f"[bold]{summary['file'] or summary['format']}[/]  {summary['format']}, {summary['photons']:,} photons in "
         f"{fixed(summary['duration_s'], '.3f')} s, stopped by: {summary['stopped_by']}"
     )
+    if summary["stop"] is not None:
+        console.print(stop_line(summary["stop"]), markup=False)
     g2 = summary["g2"]
     if g2["pair"] is not None:
         answer = "none, see the notes" if g2["g2_0"] is None else f"{interval(g2)} -> [bold]{g2['verdict'] or '-'}[/]"
@@ -89,6 +91,17 @@ def print_summary(summary: dict[str, Any], truth: dict[str, Any] | None = None) 
         console.print(line, markup=False)
     for line in summary["warnings"]:
         console.print(f"note: {line}", markup=False)
+
+
+def stop_line(stop: dict[str, Any]) -> str:
+    """What the rules say of a run, and the exposure they saved."""
+    if not stop["stopped"]:
+        return f"rules: not stopped ({stop['words'] or 'no look yet'})"
+    line = f"rules: stopped at {number(stop['used_s'], 's', 4)}, photon {stop['photons']:,}"
+    if stop["saved_s"] is not None and stop["planned_s"]:
+        share = 100 * stop["saved_s"] / stop["planned_s"]
+        line += f"; {number(stop['saved_s'], 's', 4)} of {number(stop['planned_s'], 's', 4)} saved ({share:.0f} %)"
+    return line
 
 
 def print_check(found: dict[str, Any]) -> None:

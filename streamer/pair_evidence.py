@@ -1,0 +1,168 @@
+"""Pair evidence: the coincidences of a state and gate, credited look by look to the evidence on its g2(0)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from streamer.accumulators.exposure import FIXED
+from streamer.config import Settings
+from streamer.decays import overlap_of
+from streamer.errors import InputError
+from streamer.estimators.ratio_evidence import STEADY, RatioEvidence
+from streamer.evidence import ALL, Credited, Evidence
+from streamer.plan import Plan
+
+FAR = 0.4  # of the tau range, from which on cw pairs make the reference: far from any dip, near to any blinking
+BACKGROUND_ERROR = 0.1  # of the promised error goes to the limits of a measured background
+LEAST_SIGNAL = 0.01  # of the pairs: below it nothing can be said of the emitter
+
+
+class PairEvidence:
+    """Pairs of one state and gate.
+
+    Args:
+        plan, settings: of the run.
+        state: name of the state, or "all".
+        gate_ns: pairs count whose photons both come later than this after the excitation; 0: all.
+        pair: (a, b); None: the first that is counted.
+        error: promised for what is claimed.
+
+    Raises:
+        InputError: there are no pairs, or no nanotimes to gate on.
+
+    Attributes:
+        ratio: the evidence.
+        error: what of the promised error is left for the pairs.
+        why: why nothing can be claimed, where that is so.
+        signal: share of the pairs that is signal, limits; of the last look.
+    """
+
+    def __init__(
+        self, plan: Plan, settings: Settings, state: str, gate_ns: float, pair: tuple[int, int] | None, error: float
+    ) -> None:
+        layout = plan.layout
+        if not layout.pairs:
+            told = next((line.removeprefix("g2: ") for line in plan.warnings if line.startswith("g2:")), None)
+            only = f"only channel {layout.detectors[0]} has photons" if len(layout.detectors) == 1 else "no pair is set"
+            raise InputError(f"rule g2: {told or f'needs two detectors, {only}'}; use another rule")
+        if pair is not None and tuple(pair) not in layout.pairs:
+            raise InputError(f"rule g2: pair: must be one of {list(map(list, layout.pairs))}, got {list(pair)}")
+        if gate_ns > 0 and (layout.mode != "T3" or not layout.pulsed):
+            raise InputError(f"rule g2: gate_ns: there is no nanotime to gate on, got {gate_ns:g}; leave it out")
+        if gate_ns > 0 and gate_ns >= layout.period * layout.fine_s * 1e9:
+            raise InputError(f"rule g2: gate_ns: must be below the laser period, got {gate_ns:g}; lower it")
+        self.plan, self.settings, self.state, self.gate_ns = plan, settings, state, gate_ns
+        self.at = 0 if pair is None else layout.pairs.index(tuple(pair))
+        self.pair = layout.pairs[self.at]
+        self._columns = [layout.detector_of[channel] for channel in self.pair]
+        self.rates = [settings.background(channel) for channel in self.pair]
+        measured = any(one is not None and one[1] > 0 for one in self.rates)
+        self.error = error * (1 - BACKGROUND_ERROR) if measured else error
+        self._z = float(norm.isf(error * BACKGROUND_ERROR / 4)) if measured else 0.0
+        self.centre, self.side, weight = self._parts()
+        self.ratio = RatioEvidence((weight,) if layout.pulsed else (None, *([weight] if self.side.any() else [])))
+        self._pairs, self._singles, self._expected = Credited(), Credited(), Credited()
+        self._seen = np.zeros(4)  # product counts per s, photons of a and b, and seconds, of what was credited
+        self.signal = STEADY
+        self.why: str | None = None
+
+    def _parts(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_], float]:
+        """What of the pair axis is about zero delay, what is the reference, and the reference's weight."""
+        layout = self.plan.layout
+        if layout.pulsed:
+            lag = np.abs(np.arange(-layout.lags, layout.lags + 1))
+            pulses = layout.scale.ticks / (1.0 if layout.mode == "T3" else layout.period)
+            fall = np.ones(len(lag)) if self.state == ALL else np.maximum(1 - lag / pulses, 0)
+            return lag == 0, lag > 0, float(fall[lag > 0].sum())
+        tau = np.abs(layout.tau_ns())
+        bin_ns = layout.tau_width * layout.fine_s * 1e9
+        window_ns = max(self.settings.cw_window_ns, bin_ns)
+        centre = tau <= window_ns / 2 * (1 + 1e-9)
+        side = (tau >= FAR * tau[-1]) & (tau > 2 * window_ns)
+        fall = np.ones(len(tau)) if self.state == ALL else np.maximum(1 - tau / (layout.scale.seconds * 1e9), 0)
+        return centre, side, float(fall[side].sum() / fall[centre].sum())
+
+    def look(self, evidence: Evidence) -> RatioEvidence:
+        """Credit what came since the last look."""
+        doubt = evidence.moment.doubts.get("pairs") or (
+            evidence.moment.doubts.get("nanotimes") if self.gate_ns > 0 else None
+        )
+        levels = evidence.levels(self.state, resting=True)
+        self.why = doubt or (None if levels is not None else "the state has not been told yet")
+        late, exposure = evidence.late, evidence.tables["exposure"]
+        pairs = self._pairs.take(self._table(evidence), levels, late=late)
+        expected = self._expected.take(exposure["products"][:, self.at, 0], levels, late=late)
+        time = exposure["time"][:, :1]
+        singles = self._singles.take(np.concatenate([self._photons(evidence), time], axis=1), levels, late=late)
+        if pairs is None or expected is None or singles is None:
+            return self.ratio
+        layout = self.plan.layout
+        nominal_s = layout.scale.seconds
+        product = float(expected) / FIXED / nominal_s  # sum of Na Nb / T
+        a, b, ticks = (float(one) for one in singles)
+        self._seen += (product, a, b, ticks * layout.tick_s)
+        self._find_signal()
+        reference = [float(pairs[self.side].sum())] if self.side.any() else []
+        if not layout.pulsed:
+            window_s = self.centre.sum() * layout.tau_width * layout.fine_s
+            reference = [product * window_s, *reference]
+        self.ratio.add(int(pairs[self.centre].sum()), reference, self.signal)
+        return self.ratio
+
+    def _table(self, evidence: Evidence) -> NDArray[np.int64]:
+        """Pairs by level and lag (or tau), int64[levels + 1, n], after the gate."""
+        layout, tables = self.plan.layout, evidence.tables["coincidences"]
+        if not layout.pulsed:
+            return tables[f"tau{self.at}"]
+        lags = tables[f"lags{self.at}"]
+        first = int(np.argmin(np.abs(layout.gate_ns() - self.gate_ns))) if self.gate_ns > 0 else 0
+        visited = np.flatnonzero(evidence.tables["exposure"]["time"][:, 1])  # few levels are; the others are empty
+        table = np.zeros(lags.shape[:2], np.int64)
+        table[visited] = lags[visited, :, first:].sum(axis=2)
+        table[-1] = lags[-1, :, first:].sum(axis=1)
+        return table
+
+    def _photons(self, evidence: Evidence) -> NDArray[np.int64]:
+        """Photons of both detectors by level, after the gate; int64[levels + 1, 2]."""
+        if self.gate_ns <= 0:
+            return evidence.tables["exposure"]["photons"][:, self._columns]
+        layout = self.plan.layout
+        period_ns, late = layout.period * layout.fine_s * 1e9, []
+        decay = evidence.tables["lifetime"]["decay"]
+        for column in self._columns:
+            after = (layout.nanotime_ns() - layout.zero[column] * layout.fine_s * 1e9) % period_ns
+            late.append(decay[:, column, after >= self.gate_ns].sum(axis=1))
+        return np.stack(late, axis=1)
+
+    def _find_signal(self) -> None:
+        """Limits of the share of the pairs that is signal, from the photons credited so far."""
+        if all(one is None for one in self.rates):
+            return
+        product, a, b, seconds = self._seen
+        if not seconds or not a or not b:
+            return
+        share = 1.0
+        if self.gate_ns > 0:  # of the background a share that is as long as the gate leaves; rates taken as steady
+            share = 1 - self.gate_ns / (self.plan.layout.period * self.plan.layout.fine_s * 1e9)
+            product = a * b / seconds
+        limits = []
+        for sign in (1, -1):
+            dark_a, dark_b = (
+                0.0 if one is None else max(one[0] + sign * self._z * one[1], 0.0) * share for one in self.rates
+            )
+            left = (a > dark_a * seconds) and (b > dark_b * seconds)
+            signal = product - dark_b * a - dark_a * b + dark_a * dark_b * seconds
+            limits.append(min(max(signal / product, 0.0), 1.0) if left and product > 0 else 0.0)
+        self.signal = limits[0], limits[1]
+        if limits[0] < LEAST_SIGNAL:
+            self.why = self.why or "the background is nearly all of what is counted"
+
+    def overlap(self, evidence: Evidence) -> str | None:
+        """Why neighbouring pulses cannot be told apart, so that no verdict may be given; asked before one is."""
+        layout = self.plan.layout
+        row = evidence.decay_row(self.state)
+        if row is None or not layout.pulsed:
+            return None
+        return overlap_of(evidence.decays, row, layout.period * layout.fine_s * 1e9)
