@@ -41,7 +41,7 @@ class Chunk:
     lost: int = 0
 
     def cut(self, tick: int) -> tuple[Chunk, Chunk]:
-        """The parts before and from `tick` on, which lies within the span; loss, and what is late, goes with the first."""
+        """The parts before and from `tick` on, which lies within the span; loss, and what is late, is the first's."""
         at, marked = int(np.searchsorted(self.time, tick)), self.marker_time < tick
         pulsed = len(self.nanotime) > 0
         parts = []

@@ -35,9 +35,8 @@ BELOW, BELOW_WEIGHTS = np.array([0.06, 0.25, 0.45, 0.7, 0.87]), np.array([1.0, 1
 ABOVE, ABOVE_WEIGHTS = np.array([1.15, 1.35, 1.8, 2.6, 4.0]), np.array([0.15, 0.6, 1.0, 1.0, 0.3])
 
 MOST = 3.0  # candidates of g go so far
-CANDIDATES: Floats = np.concatenate([np.arange(1, 201) * 0.005, 1.0 * (MOST / 1.0) ** (np.arange(1, 41) / 40)])
+CANDIDATES: Floats = np.concatenate([np.arange(1, 201) / 200, 1.0 * (MOST / 1.0) ** (np.arange(1, 41) / 40)])
 HALF = 0.5
-_HALF_AT = int(np.argmin(np.abs(CANDIDATES - HALF)))
 STEADY = (1.0, 1.0)  # share of the pairs that is signal, without background
 
 
@@ -54,21 +53,23 @@ class RatioEvidence:
     Args:
         references: one entry per reference: W of side pairs (finite, above 0), or None where the accidental pairs
             expected about zero delay are given themselves.
+        candidates: of g, ascending and above 0, 0.5 among them: between them the limits are not told apart.
 
     Attributes:
         central: pairs about zero delay so far.
         reference: of each reference, pairs or expected pairs so far.
     """
 
-    def __init__(self, references: Sequence[float | None]) -> None:
-        self.references = tuple(references)
+    def __init__(self, references: Sequence[float | None], candidates: Floats = CANDIDATES) -> None:
+        self.references, self.candidates = tuple(references), candidates
+        self._half = int(np.flatnonzero(candidates == HALF)[0])
         self.central = 0
         self.reference = np.zeros(len(self.references))
         least = min((weight for weight in self.references if weight is not None), default=np.inf)
         above = np.minimum(ABOVE, 1.0 + 0.9 * least / MOST)  # a bet must leave something, whatever comes
         self._theta = (np.log(BELOW), np.log(above))
         self._weight = tuple(np.log(w / w.sum()) for w in (BELOW_WEIGHTS, ABOVE_WEIGHTS))
-        shape = (len(self.references), len(CANDIDATES))
+        shape = (len(self.references), len(candidates))
         self._log_e = tuple(np.zeros((*shape, len(theta))) for theta in self._theta)
         self._signal: tuple[float, float] | None = None
         self._against: tuple[list[Floats], ...] = ()  # log e per pair of each reference, at this share of signal
@@ -92,7 +93,7 @@ class RatioEvidence:
 
     def _bets(self, signal: tuple[float, float]) -> tuple[list[Floats], ...]:
         """Of either side and each reference, log e per reference pair: float64[candidates, bets]."""
-        ends = 1.0 + (CANDIDATES - 1.0)[:, None] * np.array(signal)
+        ends = 1.0 + (self.candidates - 1.0)[:, None] * np.array(signal)
         # Nothing may be claimed that one end of what the background may be would not allow.
         against = []
         for r0, theta in zip((ends.min(axis=1), ends.max(axis=1)), self._theta, strict=True):
@@ -108,7 +109,7 @@ class RatioEvidence:
     @property
     def log_e(self) -> LogE:
         """Evidence on either side of 0.5."""
-        at = slice(_HALF_AT, _HALF_AT + 1)
+        at = slice(self._half, self._half + 1)
         return LogE(*(float(self._mixed(side, at)[0]) for side in (0, 1)))
 
     def verdict(self, error: float) -> str:
@@ -127,8 +128,8 @@ class RatioEvidence:
         """
         limit = -np.log(error)
         too_high, too_low = self._mixed(0) >= limit, self._mixed(1) >= limit
-        high = float(CANDIDATES[too_high][0]) if too_high.any() else float("inf")
-        low = float(CANDIDATES[too_low][-1]) if too_low.any() else 0.0
+        high = float(self.candidates[too_high][0]) if too_high.any() else float("inf")
+        low = float(self.candidates[too_low][-1]) if too_low.any() else 0.0
         return low, high
 
     def interval(self, error: float) -> tuple[float, float]:
