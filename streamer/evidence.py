@@ -110,6 +110,10 @@ class Evidence:
         """int64[n, 3 + detectors], in time order: start, stop, level, photons of each analysed detector."""
         return self.tables["sequence"]["segments"]
 
+    def seconds(self, segments: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Length of segments, float64[n]."""
+        return (segments[:, 1] - segments[:, 0]) * np.float64(self.plan.layout.tick_s)
+
     @property
     def states(self) -> States | None:
         """The states, at most GROWTH of the stream time old; None where nothing can be said yet."""

@@ -132,3 +132,14 @@ class Joined:
             expected,
             min((one.due_s for one in self.found if one.due_s is not None), default=None),
         )  # fmt: skip
+
+
+def amount(name: str, have: float, want: float, told: str, elapsed_s: float, numbers: Mapping[str, Any]) -> Finding:
+    """Finding of a rule that waits until there is enough of something, or too much."""
+    left_s = elapsed_s * (want - have) / have if 0 < have < want else None
+    return Finding(have >= want, told, numbers, {name: have / want}, left_s=left_s)
+
+
+def unknown(why: str, numbers: Mapping[str, Any] | None = None) -> Finding:
+    """Finding of a look at which nothing can be said."""
+    return Finding(False, f"nothing can be said: {why}", {"reason": why} | dict(numbers or {}))

@@ -121,10 +121,10 @@ class RatioEvidence:
         return NOT_SINGLE if not_single >= limit else UNDECIDED
 
     def limits(self, error: float) -> tuple[float, float]:
-        """Lower and upper limit of the mean g of the pairs so far, each right at all moments but for a chance of `error`.
+        """Lower and upper limit of the mean g of the pairs so far, each at all moments but for a chance of `error`.
 
-        They are those of the verdict: below 0.5 it is "single". They are rounded outwards to the nearest candidate; the lower is 0 and the upper infinite where nothing is
-        ruled out.
+        They are those of the verdict: where the upper is 0.5 or less it is "single". They are rounded outwards to the
+        nearest candidate; the lower is 0 and the upper infinite where nothing is ruled out.
         """
         limit = -np.log(error)
         too_high, too_low = self._mixed(0) >= limit, self._mixed(1) >= limit

@@ -1,0 +1,81 @@
+"""Bleached: stop when the emitter has gone dark for so long that waiting on is not worth it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from streamer.config import Settings
+from streamer.estimators.dark_stretch import DarkStretch, dark_stretch
+from streamer.evidence import Evidence
+from streamer.plan import Plan
+from streamer.rule import Finding, Seconds, unknown
+from streamer.rule import Rule as Contract
+
+DIM = 1 / 3  # of the brightest state's rate: a darkest state above that is not dark
+
+
+class Rule(Contract):
+    """Dark for `seconds` in a row, and `times` as long as ever before.
+
+    Whether it has bleached or will come back cannot be known for sure: dwells of many dots follow power laws, and may
+    be of any length. The numbers tell how many dark dwells as long were to be expected, by either law.
+    """
+
+    told: ClassVar[str] = "bleached, or dark for very long"
+
+    seconds: Seconds = Field(10.0, description="Dark in a row for so long, in s.")
+    times: float = Field(3.0, ge=1, description="So many times as long as the longest dark dwell before.")
+
+    def watch(self, plan: Plan, settings: Settings) -> Watch:
+        """Begin."""
+        return Watch(self, plan)
+
+
+class Watch:
+    """The darkness of one run."""
+
+    def __init__(self, rule: Rule, plan: Plan) -> None:
+        self.rule, self.tick_s = rule, plan.layout.tick_s
+
+    def look(self, evidence: Evidence) -> Finding:
+        """See Watch."""
+        states = evidence.states
+        if states is None or len(states.names) < 2:
+            return unknown("only one state so far")
+        time, photons = evidence.tables["exposure"]["time"], evidence.tables["exposure"]["photons"]
+        rates = [float(photons[row].sum()) / max(float(time[row, 0].sum()) * self.tick_s, 1e-12) for row in states.rows]
+        if rates[0] > DIM * rates[-1]:
+            return unknown(f"the darkest state ({rates[0]:.4g} counts/s) is not dark beside {rates[-1]:.4g}")
+        segments = evidence.segments
+        seconds = evidence.seconds(segments)
+        rate = segments[:, 3:].sum(axis=1) / seconds
+        found = dark_stretch(rate, seconds, rates[0], rates[-1], states.thresholds_cps[0])
+        want = max(self.rule.seconds, self.rule.times * found.longest_s)
+        met = found.bright and found.dark_s >= want
+        return Finding(
+            met, _told(found, met), _numbers(found, want), {"bleached": found.dark_s / want},
+            verdict="bleached" if met else None,
+        )  # fmt: skip
+
+
+def _told(found: DarkStretch, met: bool) -> str:
+    if not found.dark_s:
+        return "bright"
+    head = "bleached, or " if met else ""
+    line = f"{head}dark for {found.dark_s:.4g} s"
+    if not found.before:
+        return f"{line}, never dark before"
+    return (
+        f"{line}, {found.dark_s / found.longest_s:.3g} times the longest of {found.before} dark dwells before "
+        f"(as long are expected {found.exponential:.1g} times if they are exponential, {found.power_law:.1g} times by "
+        "a power law)"
+    )
+
+
+def _numbers(found: DarkStretch, want: float) -> dict[str, float | int | None]:
+    return {
+        "dark_s": found.dark_s, "wanted_s": want, "dwells_before": found.before, "longest_before_s": found.longest_s,
+        "expected_exponential": found.exponential, "expected_power_law": found.power_law,
+    }  # fmt: skip

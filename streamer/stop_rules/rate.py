@@ -1,0 +1,56 @@
+"""Rate: stop when the count rate of a state is known so closely, by an error that holds at every moment."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from streamer.config import Positive, Settings
+from streamer.estimators.time_uniform import half_width
+from streamer.evidence import Evidence
+from streamer.plan import Plan
+from streamer.rule import BRIGHTEST, Chance, Finding, StateName, unknown
+from streamer.rule import Rule as Contract
+
+LEAST_PHOTONS = 100  # from which their number is as good as normal
+
+
+class Rule(Contract):
+    """The state's mean rate while it was watched, to within plus or minus `percent`: shot noise is all its error."""
+
+    told: ClassVar[str] = "error of a count rate"
+
+    percent: Positive = Field(1.0, lt=100, description="Half-width of the limits in per cent of the rate.")
+    state: StateName = BRIGHTEST
+    error: Chance = Field(0.05, description="Chance that the rate ever lies outside the limits.")
+
+    def watch(self, plan: Plan, settings: Settings) -> Watch:
+        """Begin."""
+        return Watch(self, plan)
+
+
+class Watch:
+    """The rate at one run."""
+
+    def __init__(self, rule: Rule, plan: Plan) -> None:
+        self.rule, self.tick_s = rule, plan.layout.tick_s
+
+    def look(self, evidence: Evidence) -> Finding:
+        """See Watch."""
+        rule, levels = self.rule, evidence.levels(self.rule.state)
+        if levels is None or "times" in evidence.moment.doubts:
+            return unknown(evidence.moment.doubts.get("times", f"there is no {rule.state} state yet"))
+        exposure = evidence.tables["exposure"]
+        photons = int(exposure["photons"][levels].sum())
+        seconds = float(exposure["time"][levels, 0].sum()) * self.tick_s
+        if photons < LEAST_PHOTONS:
+            return unknown(f"{photons} photons in the {rule.state} state, {LEAST_PHOTONS} needed")
+        half = 100 * half_width(photons**-0.5, rule.percent / 100, rule.error)
+        cps = photons / seconds
+        told = f"{cps:.4g} counts/s +- {half:.2g} % in the {rule.state} state at any moment (wanted {rule.percent:g} %)"
+        return Finding(
+            half <= rule.percent, told,
+            {"rate_cps": cps, "half_width_percent": half, "wanted_percent": rule.percent, "photons": photons},
+            {"rate": rule.percent / half}, left_s=max(evidence.elapsed_s * ((half / rule.percent) ** 2 - 1), 0.0),
+        )  # fmt: skip
