@@ -17,7 +17,8 @@ from streamer.estimators.states import Mixture, names
 from streamer.plan import Plan
 
 GROWTH = 0.1  # of the stream time, after which states and lifetimes are found anew
-SETTLED = 50  # segments, before which no states are sought: a few seconds of a blinking dot look steady
+SETTLED = 50  # nominal segments of time, before which no states are sought: a few seconds of a blinking dot look steady
+DIM = 1 / 3  # of the brightest state's rate: a darkest state above that is not dark
 ALL, BRIGHTEST, DARKEST = "all", "brightest", "darkest"
 STATES = (ALL, BRIGHTEST, DARKEST, *dict.fromkeys(name for n in range(1, 5) for name in names(n)))
 
@@ -119,7 +120,7 @@ class Evidence:
         """The states, at most GROWTH of the stream time old; None where nothing can be said yet."""
         layout = self.plan.layout
         by_hand = self.cut.thresholds_cps is not None
-        if not by_hand and len(self.segments) < SETTLED:
+        if not by_hand and self.tables["exposure"]["time"][:, 0].sum() < SETTLED * layout.scale.ticks:
             return None
         if self._due("states"):
             thresholds, mixture = find_states(self.tables, layout, self.cut)
@@ -127,6 +128,20 @@ class Evidence:
             rows = state_rows(layout.scale, thresholds)
             self._states = States(names(len(rows)), rows, rests_of(self.plan, rows, mixture), thresholds, mixture)
         return self._states
+
+    @property
+    def darkness(self) -> tuple[float, float, float] | None:
+        """(rate of the darkest state, of the brightest, border of the darkest) in counts/s; None without a dark one."""
+        states = self.states
+        if states is None or len(states.names) < 2:
+            return None
+        exposure, tick_s = self.tables["exposure"], self.plan.layout.tick_s
+        photons, ticks = exposure["photons"], exposure["time"][:, 0]
+        dark, bright = (
+            float(photons[row].sum()) / max(float(ticks[row].sum()) * tick_s, 1e-12)
+            for row in (states.rows[0], states.rows[-1])
+        )
+        return (dark, bright, states.thresholds_cps[0]) if dark <= DIM * bright else None
 
     def place(self, state: str) -> int | None:
         """Number of a state, darkest first; None where there is none of that name now. Not for "all"."""

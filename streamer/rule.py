@@ -28,6 +28,7 @@ StateName = Annotated[
     Literal[STATES],  # type: ignore[valid-type]
     Field(description='"all", "brightest", "darkest" or the name of a state (dark, grey, bright, ...).'),
 ]
+ROUNDING = 1e-9  # a look's place in seconds is known so closely
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Chance = Annotated[float, Field(gt=0, lt=0.5)]
 
@@ -93,7 +94,7 @@ class Held:
             return found
         self._since = evidence.elapsed_s if self._since is None else self._since
         held = evidence.elapsed_s - self._since
-        if held >= self.for_s:
+        if held >= self.for_s * (1 - ROUNDING):
             return replace(found, words=f"{found.words}, for {held:.3g} s")
         words = f"{found.words}, for {held:.3g} of {self.for_s:g} s"
         return replace(found, met=False, words=words, due_s=self._since + self.for_s)
@@ -137,7 +138,7 @@ class Joined:
 def amount(name: str, have: float, want: float, told: str, elapsed_s: float, numbers: Mapping[str, Any]) -> Finding:
     """Finding of a rule that waits until there is enough of something, or too much."""
     left_s = elapsed_s * (want - have) / have if 0 < have < want else None
-    return Finding(have >= want, told, numbers, {name: have / want}, left_s=left_s)
+    return Finding(have >= want * (1 - ROUNDING), told, numbers, {name: have / want}, left_s=left_s)
 
 
 def unknown(why: str, numbers: Mapping[str, Any] | None = None) -> Finding:

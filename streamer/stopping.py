@@ -90,7 +90,7 @@ class Stopping:
         self._next = moment.tick + max(1, elapsed // (RARER * self.step)) * self.step
         self.found = self._watch.look(evidence)
         if self.found.due_s is not None and self.found.due_s > evidence.elapsed_s:
-            due = evidence.began + math.ceil(self.found.due_s / self._plan.layout.tick_s)
+            due = evidence.began + round(self.found.due_s / self._plan.layout.tick_s)
             self._next = min(self._next, max(-(-due // self.step), moment.tick // self.step + 1) * self.step)
         self._remember(evidence.elapsed_s)
         if self.found.met and self.armed:

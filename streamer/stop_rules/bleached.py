@@ -13,8 +13,6 @@ from streamer.plan import Plan
 from streamer.rule import Finding, Seconds, unknown
 from streamer.rule import Rule as Contract
 
-DIM = 1 / 3  # of the brightest state's rate: a darkest state above that is not dark
-
 
 class Rule(Contract):
     """Dark for `seconds` in a row, and `times` as long as ever before.
@@ -30,28 +28,24 @@ class Rule(Contract):
 
     def watch(self, plan: Plan, settings: Settings) -> Watch:
         """Begin."""
-        return Watch(self, plan)
+        return Watch(self)
 
 
 class Watch:
     """The darkness of one run."""
 
-    def __init__(self, rule: Rule, plan: Plan) -> None:
-        self.rule, self.tick_s = rule, plan.layout.tick_s
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
 
     def look(self, evidence: Evidence) -> Finding:
         """See Watch."""
-        states = evidence.states
-        if states is None or len(states.names) < 2:
-            return unknown("only one state so far")
-        time, photons = evidence.tables["exposure"]["time"], evidence.tables["exposure"]["photons"]
-        rates = [float(photons[row].sum()) / max(float(time[row, 0].sum()) * self.tick_s, 1e-12) for row in states.rows]
-        if rates[0] > DIM * rates[-1]:
-            return unknown(f"the darkest state ({rates[0]:.4g} counts/s) is not dark beside {rates[-1]:.4g}")
+        darkness = evidence.darkness
+        if darkness is None:
+            return unknown("no state so far that is dark beside the brightest")
         segments = evidence.segments
         seconds = evidence.seconds(segments)
         rate = segments[:, 3:].sum(axis=1) / seconds
-        found = dark_stretch(rate, seconds, rates[0], rates[-1], states.thresholds_cps[0])
+        found = dark_stretch(rate, seconds, *darkness)
         want = max(self.rule.seconds, self.rule.times * found.longest_s)
         met = found.bright and found.dark_s >= want
         return Finding(

@@ -37,6 +37,6 @@ class Watch:
         """See Watch."""
         rule = self.rule
         have = evidence.elapsed_s * rule.power_uw
-        found = amount("dose", have * (1 + 1e-9), rule.dose_uj, f"{have:.4g} of {rule.dose_uj:g} uJ on the sample",
+        found = amount("dose", have, rule.dose_uj, f"{have:.4g} of {rule.dose_uj:g} uJ on the sample",
                        evidence.elapsed_s, {"dose_uj": have, "wanted_uj": rule.dose_uj})  # fmt: skip
         return replace(found, due_s=rule.dose_uj / rule.power_uw)

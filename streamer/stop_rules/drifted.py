@@ -48,10 +48,9 @@ class Watch:
         segments = evidence.segments
         window = ((segments[:, 0] - evidence.began) * (self.tick_s / self.rule.window_s)).astype(int)
         segments, window = segments[window < windows], window[window < windows]
-        states = evidence.states
-        dark = states.thresholds_cps[0] if states is not None and states.thresholds_cps else 0.0
+        darkness = evidence.darkness
         seconds = evidence.seconds(segments)
-        found = bright_drift(window, segments[:, 3:].sum(axis=1), seconds, min(dark, self._floor(evidence)))
+        found = bright_drift(window, segments[:, 3:].sum(axis=1), seconds, darkness[2] if darkness else 0.0)
         if found.start_cps is None or found.last_cps is None or found.error_cps is None:
             return unknown(f"{len(found.levels_cps)} windows of {self.rule.window_s:g} s with light, 4 needed")
         fallen = 1 - found.last_cps / found.start_cps
@@ -63,10 +62,3 @@ class Watch:
             {"level_cps": found.last_cps, "start_cps": found.start_cps, "fallen": fallen, "limit": self.rule.fall},
             {"drifted": max(fallen, 0.0) / self.rule.fall}, verdict="drifted" if met else None,
         )  # fmt: skip
-
-    def _floor(self, evidence: Evidence) -> float:
-        """Rate below which a window is dark: twice that of the darkest tenth of the segments."""
-        segments = evidence.segments
-        rate = segments[:, 3:].sum(axis=1) / evidence.seconds(segments)
-        rate.sort()
-        return 2 * float(rate[: max(len(rate) // 10, 1)].mean())

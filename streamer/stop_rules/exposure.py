@@ -35,7 +35,6 @@ class Watch:
     def look(self, evidence: Evidence) -> Finding:
         """See Watch."""
         have, want = evidence.elapsed_s, self.seconds
-        # A tick's length, and so a look's place, is known to some 1e-9 of itself.
-        found = amount("exposure", have * (1 + 1e-9), want, f"{have:.4g} of {want:g} s of exposure", have,
+        found = amount("exposure", have, want, f"{have:.4g} of {want:g} s of exposure", have,
                        {"exposure_s": have, "wanted_s": want})  # fmt: skip
         return replace(found, due_s=want)

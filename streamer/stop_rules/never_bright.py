@@ -12,7 +12,7 @@ from streamer.config import Positive, Settings
 from streamer.errors import InputError
 from streamer.evidence import Evidence
 from streamer.plan import Plan
-from streamer.rule import Finding, Seconds
+from streamer.rule import ROUNDING, Finding, Seconds
 from streamer.rule import Rule as Contract
 
 ABOVE = 5.0  # standard deviations of a segment above the background, where no rate is given
@@ -54,7 +54,7 @@ class Watch:
         numbers = {"bright_segments": bright, "bright_cps": self.cps, "live_s": evidence.live_s}
         if bright >= LEAST_SEGMENTS:
             return Finding(False, f"bright: {bright} segments above {self.cps:.4g} counts/s", numbers)
-        live = evidence.live_s * (1 + 1e-9)
+        live = evidence.live_s
         told = f"never above {self.cps:.4g} counts/s in {evidence.live_s:.4g} of {self.seconds:g} s"
-        found = Finding(live >= self.seconds, told, numbers, {"never bright": live / self.seconds})
+        found = Finding(live >= self.seconds * (1 - ROUNDING), told, numbers, {"never bright": live / self.seconds})
         return replace(found, due_s=self.seconds, verdict="never bright" if found.met else None)
