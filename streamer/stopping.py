@@ -44,6 +44,7 @@ class Stopping:
         stop_tick, stop_photons: tick at which it stopped, and photons received until then.
         looks: how many so far.
         since_s: stream time from which the evidence counts.
+        met_s: stream time at which the rules were first met, armed or not.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Stopping:
         self.stop_tick: int | None = None
         self.stop_photons: int | None = None
         self.looks, self.since_s = 0, 0.0
+        self.met_s: float | None = None
         self._times: list[float] = []
         self._history: list[dict[str, float]] = []
         self._every = 1
@@ -93,6 +95,8 @@ class Stopping:
             due = evidence.began + round(self.found.due_s / self._plan.layout.tick_s)
             self._next = min(self._next, max(-(-due // self.step), moment.tick // self.step + 1) * self.step)
         self._remember(evidence.elapsed_s)
+        if self.found.met and self.met_s is None:
+            self.met_s = evidence.elapsed_s
         if self.found.met and self.armed:
             self.stopped, self.stop_tick, self.stop_photons = self.found, moment.tick, photons
         return self.stopped is not None
@@ -124,6 +128,7 @@ class Stopping:
             "words": None if found is None else found.words,
             "verdict": None if found is None else found.verdict,
             "met": found is not None and found.met,
+            "met_s": self.met_s,
             "left_s": None if found is None or found.left_s is None or math.isinf(found.left_s) else found.left_s,
             "evidence": {} if found is None else dict(found.numbers),
             "tracks": {} if found is None else dict(found.tracks),

@@ -45,11 +45,23 @@ QFrame#panel QLabel {{ background: transparent; border: none; }}
 QLabel#title {{ font-size: 13px; font-weight: bold; }}
 QLabel#faint {{ color: {FAINT}; }}
 QLabel#number {{ font-size: 17px; font-weight: bold; }}
+QLabel#verdict {{ font-size: 20px; font-weight: bold; }}
 QLabel#offer {{ color: {WARN}; }}
 QPushButton, QComboBox {{ background: #2A303A; border: 1px solid #3C4450; border-radius: 3px; padding: 2px 9px; }}
 QPushButton:hover, QComboBox:hover {{ border-color: {FAINT}; }}
 QPushButton:checked {{ background: #3B4656; border-color: {TEXT}; }}
 QPushButton#state {{ background: transparent; border: none; padding: 0px; text-align: left; font-weight: bold; }}
+QPushButton:disabled, QComboBox:disabled {{ color: {FAINT}; }}
+QPushButton#slim {{ padding: 0px 7px; }}
+QPushButton#arm {{ font-weight: bold; color: {WARN}; }}
+QPushButton#arm:checked {{ color: {GOOD}; }}
+QPushButton:focus, QComboBox:focus {{ border-color: {FAINT}; }}
+QDialog, QWidget#form, QScrollArea {{ background: {PANEL}; }}
+QLineEdit, QPlainTextEdit {{ background: {GROUND}; border: 1px solid #3C4450; border-radius: 3px; padding: 2px 4px; }}
+QLineEdit:focus, QPlainTextEdit:focus {{ border-color: {TEXT}; }}
+QTabBar::tab {{ background: #2A303A; border: 1px solid #3C4450; padding: 4px 12px; }}
+QTabBar::tab:selected {{ background: {PANEL}; border-color: {FAINT}; }}
+QTabWidget::pane {{ border: 1px solid #3C4450; }}
 QComboBox QAbstractItemView {{ background: #2A303A; selection-background-color: #3B4656; }}
 QToolTip {{ background: #2A303A; color: {TEXT}; border: 1px solid #3C4450; padding: 3px; }}
 """

@@ -15,6 +15,7 @@ from viewer.panels.flid import FlidPanel
 from viewer.panels.g2 import G2Panel
 from viewer.panels.gate import GatePanel
 from viewer.panels.status import StatusPanel
+from viewer.panels.stopping import StoppingPanel
 from viewer.panels.trace import TracePanel
 from viewer.qt import QtCore, QtGui, QtWidgets, pyqtSignal
 
@@ -39,7 +40,10 @@ class Window(QtWidgets.QMainWindow):
         self.resize(1400, 900)
         self.trace, self.decay, self.g2 = TracePanel(), DecayPanel(), G2Panel()
         self.gate, self.flid, self.status = GatePanel(), FlidPanel(), StatusPanel()
-        self.panels: tuple[Panel, ...] = (self.trace, self.decay, self.g2, self.gate, self.flid, self.status)
+        self.stopping = StoppingPanel()
+        self.panels: tuple[Panel, ...] = (
+            self.trace, self.decay, self.g2, self.gate, self.flid, self.stopping, self.status
+        )  # fmt: skip
         self._lay_out()
         for panel in self.panels:
             panel.asked.connect(feed.ask)
@@ -61,11 +65,16 @@ class Window(QtWidgets.QMainWindow):
         grid.setSpacing(6)
         for panel in self.panels[:-1]:  # room goes by the stretches below, not by what a panel would like
             panel.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Ignored)
-        grid.addWidget(self.trace, 0, 0, 1, 4)
+        above = QtWidgets.QHBoxLayout()
+        above.setSpacing(6)
+        above.addWidget(self.trace, 8)
+        above.addWidget(self.stopping, 3)  # hidden without stop rules: all the width is the trace's
+        grid.addLayout(above, 0, 0, 1, 4)
         for column, panel in enumerate((self.decay, self.g2, self.gate, self.flid)):
             grid.addWidget(panel, 1, column)
         self._grid = grid
         self._share_width("T3")
+        self.status.corner.addWidget(self.stopping.offer)
         grid.addWidget(self.status, 2, 0, 1, 4)
         grid.setRowStretch(0, 8)
         grid.setRowStretch(1, 12)

@@ -50,6 +50,7 @@ class StatusPanel(Panel):
         first.addWidget(self._run)
         first.addWidget(self._warning, 1)
         second.addWidget(self._health, 1)
+        self.corner = second  # what other panels leave here stands at its end
         self._faults: deque[str] = deque(maxlen=8)
         self._note = ""
         self._note_timer = QtCore.QTimer(self)
