@@ -48,13 +48,15 @@ class RulesDialog(QtWidgets.QDialog):
         self._tab = FORM
         self.tabs.currentChanged.connect(self._change_tab)
         self.armed = QtWidgets.QCheckBox("&armed: may end the run")
+        self.armed.setChecked(True)
         self.armed.setToolTip("not armed, the evidence is shown and the run goes on")
         self._error = QtWidgets.QLabel()
         self._error.setWordWrap(True)
         self._error.setStyleSheet(f"color: {style.WARN};")
         self.buttons = QtWidgets.QDialogButtonBox()
-        self.set_button = QtWidgets.QPushButton("&set")
+        self.set_button = QtWidgets.QPushButton("&set these rules")
         self.buttons.addButton(self.set_button, QtWidgets.QDialogButtonBox.ButtonRole.AcceptRole)
+        self.set_button.setDefault(True)
         self.buttons.addButton(QtWidgets.QDialogButtonBox.StandardButton.Cancel)
         self.buttons.accepted.connect(self._set)
         self.buttons.rejected.connect(self.reject)
@@ -82,6 +84,7 @@ class RulesDialog(QtWidgets.QDialog):
         first = next(iter(ready(self._known)), (NONE, None))[1]
         self.show_tree(first if tree is None else tree)
         self.go_on("")
+        self.ready.setFocus()
 
     def go_on(self, error: str) -> None:
         """Let the user go on, with what the daemon found wrong."""
@@ -89,6 +92,8 @@ class RulesDialog(QtWidgets.QDialog):
         for widget in (self.ready, self.tabs, self.armed, self.set_button):
             widget.setEnabled(True)
         self._error.setText(error)
+        if self._tab == FORM and not self._known:  # a daemon that did not tell its rules can still be given some
+            self.show_tree(None)
 
     def show_tree(self, tree: Mapping[str, Any] | None) -> None:
         """Show a tree: in the form where it is one rule, else as text."""
@@ -120,7 +125,7 @@ class RulesDialog(QtWidgets.QDialog):
             self._stay("this is not one known rule with known parameters, so it has no form")
             return
         if index == FORM:
-            self.form.show_tree(tree or {"rule": self.form.rule.currentText()})
+            self.form.show_tree(tree or {"rule": self.form.rule.currentData()})
         else:
             self.text.setPlainText(to_toml(tree))
         self._tab = index

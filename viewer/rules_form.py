@@ -10,6 +10,8 @@ from viewer.qt import QtWidgets
 from viewer.rules_text import inline
 from viewer.values import items, mapping
 
+HELD = "for_s"  # every rule has it, and few use it: it comes last
+
 
 class RulesForm(QtWidgets.QWidget):
     """A field for each parameter; an empty one leaves the parameter at its default."""
@@ -22,13 +24,14 @@ class RulesForm(QtWidgets.QWidget):
         self._known: Mapping[str, Any] = {}
         self.rule = QtWidgets.QComboBox()
         self.rule.setAccessibleName("rule")
-        self.rule.activated.connect(lambda _: self.show_tree({"rule": self.rule.currentText()}))
+        self.rule.activated.connect(lambda _: self.show_tree({"rule": self.rule.currentData()}))
         self._about = QtWidgets.QLabel()
         self._about.setObjectName("faint")
         self._about.setWordWrap(True)
         self._area = QtWidgets.QScrollArea()
         self._area.setWidgetResizable(True)
         self._area.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
+        self._area.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Ignored)
         for widget in (self.rule, self._about):
             column.addWidget(widget)
         column.addWidget(self._area, 1)
@@ -38,13 +41,15 @@ class RulesForm(QtWidgets.QWidget):
         """Take the rules that the daemon has."""
         self._known = known
         self.rule.clear()
-        self.rule.addItems(list(known))
+        for name, told in known.items():
+            about = str(mapping(told).get("told") or "")
+            self.rule.addItem(f"{name}: {about}" if about else name, name)
 
     def show_tree(self, tree: Mapping[str, Any]) -> None:
         """Show one rule with its values; the others are empty."""
         name = str(tree.get("rule"))
         told = mapping(self._known.get(name))
-        self.rule.setCurrentText(name)
+        self.rule.setCurrentIndex(self.rule.findData(name))
         self._about.setText(str(told.get("about") or told.get("told") or ""))
         ground = QtWidgets.QWidget()
         ground.setObjectName("form")
@@ -52,7 +57,9 @@ class RulesForm(QtWidgets.QWidget):
         form.setFieldGrowthPolicy(QtWidgets.QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self.fields = {}
         required = items(told.get("required"))
-        for key, schema in sorted(mapping(told.get("parameters")).items(), key=lambda pair: pair[0] not in required):
+        parameters = mapping(told.get("parameters"))
+        for key in sorted(parameters, key=lambda key: (key not in required, key == HELD)):
+            schema = parameters[key]
             field = _field(mapping(schema), tree.get(key), key in required)
             field.setAccessibleName(key)
             about = QtWidgets.QLabel(str(mapping(schema).get("description") or ""))
@@ -67,8 +74,8 @@ class RulesForm(QtWidgets.QWidget):
 
     def tree(self) -> dict[str, Any]:
         """What the fields say: the rule with everything that is not left at its default."""
-        tree: dict[str, Any] = {"rule": self.rule.currentText()}
-        parameters = mapping(mapping(self._known.get(self.rule.currentText())).get("parameters"))
+        tree: dict[str, Any] = {"rule": self.rule.currentData()}
+        parameters = mapping(mapping(self._known.get(self.rule.currentData())).get("parameters"))
         for key, field in self.fields.items():
             schema = mapping(parameters.get(key))
             if isinstance(field, QtWidgets.QComboBox):

@@ -14,8 +14,16 @@ WIDE = 60  # characters of a join that still stand on one line
 READY: tuple[tuple[str, dict[str, Any]], ...] = (
     ("g² verdict", {"rule": "g2"}),
     ("g² verdict within a budget", {"rule": "g2", "budget_s": 60.0}),
-    ("g² verdict, but no longer than", {"any": [{"rule": "g2"}, {"rule": "exposure", "seconds": 60.0}]}),
-    ("exposure", {"rule": "exposure", "seconds": 60.0}),
+    (
+        "g² verdict, bleached, or 60 s",
+        {"any": [{"rule": "g2"}, {"rule": "bleached"}, {"rule": "exposure", "seconds": 60.0}]},
+    ),
+    ("lifetime within 1 %", {"rule": "lifetime", "percent": 1.0}),
+    (
+        "never bright, bleached, or too bright",
+        {"any": [{"rule": name} for name in ("never_bright", "bleached", "count_rate")]},
+    ),
+    ("60 s", {"rule": "exposure", "seconds": 60.0}),
 )
 
 

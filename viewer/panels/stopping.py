@@ -126,7 +126,7 @@ class StoppingPanel(Panel):
             self._show_armed(armed, enabled=not (stopped or final), stopped=stopped)
         self._draw_tracks(time, shares, mapping(record.get("tracks")), final)
         if not time.size:
-            self.plot.say("waiting for the first look")
+            self.plot.say("no evidence yet")
         else:
             self.plot.say("" if shares else "these rules have no evidence that could be drawn")
 
@@ -250,12 +250,12 @@ class StoppingPanel(Panel):
 
 
 def _tracks(result: Result) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """(time, share of each track), of as many points as both have."""
-    time = np.asarray(result.axes[0].values if result.axes else (), float).ravel()
-    share = np.asarray(result.data.get("share", ()), float)
-    share = share if share.ndim == 2 else np.zeros((0, time.size))
-    points = min(time.size, share.shape[1]) if share.shape[0] else time.size
-    return time[:points], {name: row[:points] for name, row in zip(result.rows, share, strict=False)}
+    """(time, share of each track)."""
+    time = np.asarray(result.axes[0].values if result.axes else (), float)
+    share = result.data.get("share")
+    if share is None or share.ndim != 2:
+        return time, {}
+    return time, dict(zip(result.rows, np.asarray(share, float), strict=True))
 
 
 def _sequence(result: Result) -> float:
