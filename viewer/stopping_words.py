@@ -61,10 +61,15 @@ def _stop(record: Mapping[str, Any]) -> str:
 def _ahead(record: Mapping[str, Any], now_s: float | None) -> list[str]:
     left, evidence = known(record.get("left_s")), mapping(record.get("evidence"))
     budget, chance = known(mapping(record.get("rules")).get("budget_s")), known(evidence.get("chance"))
-    sure = "" if chance is None or budget is None else f" (chance within the budget {100 * chance:.0f} %)"
+    sure = "" if chance is None or budget is None else f" (chance within the budget {_percent(chance)})"
     if left is None:
         return []
     if budget is not None and now_s is not None and now_s + left > budget:
         return [f"decision not expected within the budget of {style.duration(budget)}{sure}"]
     about = style.duration(left) if left >= 99.5 else f"{left:.2g} s"
     return [f"decision expected in about {about}{sure}"]
+
+
+def _percent(share: float) -> str:
+    """Never 0 or 100, which would be certain."""
+    return "below 1 %" if share < 0.01 else "above 99 %" if share > 0.99 else f"{100 * share:.0f} %"

@@ -62,7 +62,7 @@ def test_without_rules_the_panel_takes_no_room_and_one_sentence_says_how_to_set_
     assert not window.stopping.isVisible()
     assert window.trace.width() == before > 0.95 * window.width()
     assert window.stopping.offer.isVisible()
-    assert "no rule stops this run" in plain(window.stopping._offered)
+    assert "no stop rules; set some with" in plain(window.stopping._offered)
     tell(results.make(seq=2) | stopping(seq=2))
     assert window.stopping.isVisible()
     assert not window.stopping.offer.isVisible()

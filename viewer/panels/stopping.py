@@ -143,7 +143,7 @@ class StoppingPanel(Panel):
             self._say("rules are set", "", ("they hold from the next run on",) if ended else (), style.TEXT)
             self.plot.say("waiting for the next run" if ended else "waiting for the first look")
         elif "trace" in results:
-            self._offered.setText("no rule stops this run; set one with")
+            self._offered.setText("no stop rules; set some with")
             self._room(False)
 
     def _room(self, wanted: bool) -> None:
@@ -167,9 +167,10 @@ class StoppingPanel(Panel):
             if at.size:
                 tips.append({"pos": (time[at[-1]], drawn[at[-1]]), "brush": pg.mkBrush(pen.color())})
             said = "?" if last is None else "reached" if last >= 1 else f"{100 * last:.0f} %"
-            lines.append(f'<span style="color:{pen.color().name()}">■ <b>{html.escape(name)}</b></span> {said}')
+            key = f'<span style="color:{pen.color().name()}">■&nbsp;<b>{_whole(name)}</b></span>'
+            lines.append(f"{key}&nbsp;{_whole(said)}")
         self._tips.setData(tips)
-        self._key.setText("&nbsp;&nbsp; ".join(lines))
+        self._key.setText(" &nbsp; ".join(lines))
         if time.size:
             begin, end = float(time[0]), float(time[-1])
             begin = 0.0 if begin < 0.05 * end or time.size == 1 else begin  # rules set late begin late
@@ -256,6 +257,11 @@ def _tracks(result: Result) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     if share is None or share.ndim != 2:
         return time, {}
     return time, dict(zip(result.rows, np.asarray(share, float), strict=True))
+
+
+def _whole(text: str) -> str:
+    """Rich text that is not broken between two lines."""
+    return html.escape(text).replace(" ", "&nbsp;")
 
 
 def _sequence(result: Result) -> float:
