@@ -143,6 +143,10 @@ def test_disarmed_rules_look_on_but_do_not_stop(dot):
     assert pipeline.stopped is None
     assert record["met"]
     assert record["verdict"] == "single"
+    armed = Pipeline(info, Settings(stop=G2, studies=()))
+    for chunk in chunks:
+        armed.feed(chunk)
+    assert record["met_s"] == armed.stopping.record(None)["used_s"] < pipeline.stream_s  # when it would have stopped
     pipeline.finish(StreamEnd("end of file"))
     assert pipeline.end.reason == "end of file"
 
