@@ -110,6 +110,13 @@ def test_evidence_grows_to_a_threshold_and_is_clipped_above_it(window: Window, t
     assert window.stopping.plot.sentence == ""
 
 
+def test_the_time_axis_begins_with_the_run_or_with_rules_that_came_late(window: Window, tell: Any) -> None:
+    tell(stopping(final=True))
+    assert window.stopping.plot.view.viewRange()[0] == pytest.approx([0.0, 3.03])
+    tell(stopping(final=True, since_s=0.9, seq=2))
+    assert window.stopping.plot.view.viewRange()[0] == pytest.approx([0.9, 3.021])
+
+
 def test_a_track_keeps_its_colour_while_others_come_and_go(window: Window, tell: Any) -> None:
     def colours() -> dict[str, str]:
         return {name: curve.opts["pen"].color().name().upper() for name, curve in window.stopping._curves.items()}

@@ -124,7 +124,7 @@ class StoppingPanel(Panel):
         if self.held.settles((float(armed),)):
             stopped = bool(record.get("stopped"))
             self._show_armed(armed, enabled=not (stopped or final), stopped=stopped)
-        self._draw_tracks(time, shares, mapping(record.get("tracks")), final)
+        self._draw_tracks(time, shares, mapping(record.get("tracks")), final, known(record.get("since_s")) or 0.0)
         if not time.size:
             self.plot.say("no evidence yet")
         else:
@@ -152,7 +152,7 @@ class StoppingPanel(Panel):
         self.setVisible(wanted)
 
     def _draw_tracks(
-        self, time: np.ndarray, shares: dict[str, np.ndarray], newest: Mapping[str, Any], final: bool
+        self, time: np.ndarray, shares: dict[str, np.ndarray], newest: Mapping[str, Any], final: bool, since: float
     ) -> None:
         self._keep(tuple(shares))
         tips = []
@@ -172,8 +172,8 @@ class StoppingPanel(Panel):
         self._tips.setData(tips)
         self._key.setText(" &nbsp; ".join(lines))
         if time.size:
-            begin, end = float(time[0]), float(time[-1])
-            begin = 0.0 if begin < 0.05 * end or time.size == 1 else begin  # rules set late begin late
+            end = float(time[-1])
+            begin = since if 0.05 * end < since < end else 0.0  # of rules that were set late
             if not final:  # ahead of a growing run, or every frame has a new axis
                 step = 2.0 ** np.floor(np.log2(max(end, 1e-9))) / 16
                 end = float(np.ceil(end / step) * step)
