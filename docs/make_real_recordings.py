@@ -8,6 +8,7 @@ from typing import Any
 
 from streamer.batch import analyse
 from streamer.config import Settings
+from streamer.errors import InputError
 from streamer.estimators.g2 import CwZero
 
 # file, what is known of it from elsewhere
@@ -19,6 +20,16 @@ RECORDINGS = (
     ("ptu/hh1_t3_hbt_2p5MHz_blinking.ptu", "one blinking emitter, two detectors, 11 central pairs"),
     ("ht/hh_v2_t2_qd_run0.ht2", "a dot under cw light with far too few pairs: must not be decided"),
     ("ht/hh_v2_t2_qd_run1.ht2", "the next run of the same dot"),
+)
+
+# file, what a rule may and may not say of it
+STOPS = (
+    ("ptu/hh2_t3_hbt_80MHz.ptu", "single, pulsed"),
+    ("ptu/hh2_t2_hbt_320MHz.ptu", "single, cw times of an 80 MHz laser, taken as cw"),
+    ("ptu/ph300_t2_2ch_80MHz.ptu", "two detectors in laser light: never single"),
+    ("ptu/hh1_t3_hbt_2p5MHz_blinking.ptu", "11 central pairs: single or undecided"),
+    ("ht/hh_v2_t2_qd_run0.ht2", "far too few pairs"),
+    ("ptu/th260n_t2_1ch_bursts.ptu", "one detector"),
 )
 
 HEAD = """# Real recordings
@@ -57,6 +68,28 @@ def section(name: str, known: str, summary: dict[str, Any]) -> str:
     return text + "".join(f"\n* {line}" for line in lines) + ("\n" if lines else "")
 
 
+def stops(folder: Path) -> str:
+    """What `--rules 'rule="g2"'` does on recordings, as a table."""
+    text = "\n## Stopped by the rule `g2`\n\n"
+    text += "`streamer batch FILE --rules 'rule=\"g2\"'`: what would have been saved, had it watched.\n\n"
+    text += "| recording | known | verdict | stopped at | of | photons |\n| --- | --- | --- | --- | --- | --- |\n"
+    for name, known in STOPS:
+        row = f"| {Path(name).name} | {known} |"
+        try:
+            pipeline = analyse(str(folder / name), Settings(studies=(), stop={"rule": "g2"}))
+        except InputError as error:
+            text += f"{row} refused: {error} | | | |\n"
+            continue
+        assert pipeline.stopping is not None
+        record = pipeline.stopping.record(pipeline.info.duration_s)
+        used = "not" if record["used_s"] is None else f"{record['used_s']:.2f} s"
+        photons = f"{record['photons']:,}" if record["photons"] else ""
+        text += (
+            f"{row} {record['words']} | {used} | {pipeline.info.duration_s or pipeline.stream_s:.2f} s | {photons} |\n"
+        )
+    return text
+
+
 def page(folder: Path) -> str:
     """The whole page."""
     text, dot = HEAD, list[CwZero]()
@@ -72,7 +105,7 @@ def page(folder: Path) -> str:
     text += "\n## Both runs of the dot together\n\nPairs of several files of one emitter simply add: "
     text += f"{pairs} within ±{dot[0].window_ns / 2:.2g} ns where {expected:.2f} are expected.\n"
     text += "Ten are needed before a number is given: cannot tell.\n"
-    return text
+    return text + stops(folder)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ from streamer.accumulators.exposure import FIXED
 from streamer.config import Settings
 from streamer.decays import overlap_of
 from streamer.errors import InputError
-from streamer.estimators.ratio_evidence import STEADY, RatioEvidence
+from streamer.estimators.intervals import SINGLE
+from streamer.estimators.ratio_evidence import HALF, STEADY, RatioEvidence
 from streamer.evidence import ALL, Credited, Evidence
 from streamer.plan import Plan
 
@@ -158,6 +159,28 @@ class PairEvidence:
         self.signal = limits[0], limits[1]
         if limits[0] < LEAST_SIGNAL:
             self.why = self.why or "the background is nearly all of what is counted"
+
+    def contradicted(self, evidence: Evidence, verdict: str) -> str | None:
+        """Why a verdict may not stand: all pairs of the state as it is told now lie on the other side.
+
+        At the beginning the brightest state may have been one that is not the brightest now. To hold a verdict back
+        breaks no promise.
+        """
+        levels = evidence.levels(self.state, resting=True)
+        if levels is None:
+            return "the state is not told any more"
+        pairs = self._table(evidence)[levels].sum(axis=0)
+        central = float(pairs[self.centre].sum())
+        if self.plan.layout.pulsed:
+            accidental = float(pairs[self.side].sum()) / (self.ratio.references[0] or 1.0)
+        else:
+            product = float(evidence.tables["exposure"]["products"][levels, self.at, 0].sum()) / FIXED
+            window_s = float(self.centre.sum()) * self.plan.layout.tau_width * self.plan.layout.fine_s
+            accidental = product / self.plan.layout.scale.seconds * window_s
+        border = 1 - (1 - HALF) * sum(self.signal) / 2
+        if (central < border * accidental) == (verdict == SINGLE):
+            return None
+        return "the pairs of the state as it is told now say otherwise than those filed before"
 
     def overlap(self, evidence: Evidence) -> str | None:
         """Why neighbouring pulses cannot be told apart, so that no verdict may be given; asked before one is."""

@@ -56,7 +56,7 @@ class Watch:
         ratio = pairs.look(evidence)
         verdict, why = ratio.verdict(pairs.error), pairs.why
         if why is None and verdict != UNDECIDED:
-            why = pairs.overlap(evidence)
+            why = pairs.overlap(evidence) or pairs.contradicted(evidence, verdict)
         verdict = UNDECIDED if why is not None else verdict
         decided = verdict != UNDECIDED
         ahead = self._ahead(evidence) if not decided and why is None else None
@@ -102,6 +102,8 @@ class Watch:
         if verdict == NOT_SINGLE:
             return f"not single: g2(0){of} above {numbers['low']:.3g} ({sure})"
         limits = f"g2(0){of} above {numbers['low']:.3g} and {high}, each {sure.replace(';', ':')}"
+        if numbers["high"] is None and not numbers["low"]:
+            limits = f"of g2(0){of} nothing is ruled out; {counted}"
         if verdict == UNDECIDABLE:
             reason = (
                 f"undecided within {rule.budget_s:g} s"
