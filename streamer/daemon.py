@@ -54,6 +54,7 @@ class Daemon:
         summary: its final summary.
         response: of the instrument, read when the daemon began; the settings name it.
         stopped_by: why the loop was asked to end.
+        armed: whether the rules may stop the runs to come.
     """
 
     def __init__(self, hub: Hub, settings: Settings, save: Save | None = None) -> None:
@@ -64,6 +65,7 @@ class Daemon:
         self.saved: str | None = None
         self.failed: InputError | None = None
         self.summary: dict[str, Any] | None = None
+        self.armed = True
         self._id = uuid.uuid4().hex[:12]
         self.stopped_by: str | None = None
         self._published = self._due = 0.0
@@ -189,6 +191,8 @@ class Daemon:
             self._finish(StreamEnd(run.stopping))
         try:
             pipeline = Pipeline(event.info, self.settings, self.response)
+            if pipeline.stopping is not None:
+                pipeline.stopping.armed = self.armed
         except InputError as error:
             self.hub.refuse(event.peer, str(error))
             return
@@ -333,14 +337,15 @@ class Daemon:
             tree = request["rules"]
             if tree is not None:
                 stop_rules.check(tree, "rules")
+            armed = request.get("armed", True) is True
             if self.run is not None and self.run.pipeline.end is None and self.run.pipeline.stopped is None:
-                self.run.pipeline.rule(tree, armed=request.get("armed", True) is True)
+                self.run.pipeline.rule(tree, armed=armed)
                 self.run.changed = True
+            self.armed = armed
             self.settings = self.settings.model_copy(update={"stop": tree})
-        stopping = None if self.run is None else self.run.pipeline.stopping
         return {
             "rules": self.settings.stop,
-            "armed": stopping is not None and stopping.armed,
+            "armed": self.settings.stop is not None and self.armed,
             "known": stop_rules.described(),
         }
 
@@ -349,7 +354,7 @@ class Daemon:
         stopping = self.run.pipeline.stopping
         if stopping is None:
             raise ValueError('arm: there are no rules; give some with {"do": "rules", "rules": {"rule": "g2"}}')
-        stopping.armed = armed
+        self.armed = stopping.armed = armed
         self.run.changed = True
         return {"armed": armed}
 

@@ -105,24 +105,25 @@ class PairEvidence:
         a, b, ticks = (float(one) for one in singles)
         self._seen += (product, a, b, ticks * layout.tick_s)
         self._find_signal()
-        reference = [float(pairs[self.side].sum())] if self.side.any() else []
+        reference = [float(pairs[1])] if self.side.any() else []
         if not layout.pulsed:
             window_s = self.centre.sum() * layout.tau_width * layout.fine_s
             reference = [product * window_s, *reference]
-        self.ratio.add(int(pairs[self.centre].sum()), reference, self.signal)
+        self.ratio.add(int(pairs[0]), reference, self.signal)
         return self.ratio
 
     def _table(self, evidence: Evidence) -> NDArray[np.int64]:
-        """Pairs by level and lag (or tau), int64[levels + 1, n], after the gate."""
+        """Pairs about zero delay and those of the reference by level, after the gate; int64[levels + 1, 2]."""
         layout, tables = self.plan.layout, evidence.tables["coincidences"]
-        if not layout.pulsed:
-            return tables[f"tau{self.at}"]
-        lags = tables[f"lags{self.at}"]
-        first = int(np.argmin(np.abs(layout.gate_ns() - self.gate_ns))) if self.gate_ns > 0 else 0
-        visited = np.flatnonzero(evidence.tables["exposure"]["time"][:, 1])  # few levels are; the others are empty
-        table = np.zeros(lags.shape[:2], np.int64)
-        table[visited] = lags[visited, :, first:].sum(axis=2)
-        table[-1] = lags[-1, :, first:].sum(axis=1)
+        # Few levels are ever visited; the others are empty.
+        visited = np.append(np.flatnonzero(evidence.tables["exposure"]["time"][:-1, 1]), layout.scale.n)
+        if layout.pulsed:
+            first = int(np.argmin(np.abs(layout.gate_ns() - self.gate_ns))) if self.gate_ns > 0 else 0
+            pairs = tables[f"lags{self.at}"][visited, :, first:].sum(axis=2)
+        else:
+            pairs = tables[f"tau{self.at}"][visited]
+        table = np.zeros((layout.scale.rows, 2), np.int64)
+        table[visited, 0], table[visited, 1] = pairs[:, self.centre].sum(axis=1), pairs[:, self.side].sum(axis=1)
         return table
 
     def _photons(self, evidence: Evidence) -> NDArray[np.int64]:
@@ -169,10 +170,9 @@ class PairEvidence:
         levels = evidence.levels(self.state, resting=True)
         if levels is None:
             return "the state is not told any more"
-        pairs = self._table(evidence)[levels].sum(axis=0)
-        central = float(pairs[self.centre].sum())
+        central, accidental = (float(one) for one in self._table(evidence)[levels].sum(axis=0))
         if self.plan.layout.pulsed:
-            accidental = float(pairs[self.side].sum()) / (self.ratio.references[0] or 1.0)
+            accidental /= self.ratio.references[0] or 1.0
         else:
             product = float(evidence.tables["exposure"]["products"][levels, self.at, 0].sum()) / FIXED
             window_s = float(self.centre.sum()) * self.plan.layout.tau_width * self.plan.layout.fine_s

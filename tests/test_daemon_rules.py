@@ -57,9 +57,10 @@ def final_summary(viewer):
 def test_the_stream_stops_where_a_batch_does(chunk_ms):
     settings = Settings(stop=G2, studies=())
     batch = analyse("simulate:", settings, DOT)
-    with running(settings) as (_, address), Subscriber(address) as viewer:
+    with running(settings) as (_, address):
         send("simulate:", address, settings, DOT | {"chunk_ms": chunk_ms}, DEADLINE_S)
-        summary = final_summary(viewer)
+        with Subscriber(address, ["summary"]) as viewer:  # who comes late gets the last one
+            summary = final_summary(viewer)
     assert summary["stop"] == batch.stopping.record(3.0)
     assert summary["stop"]["verdict"] == "single"
     assert summary["stopped_by"] == batch.stopped
@@ -93,7 +94,7 @@ def test_the_hook_gets_the_record(tmp_path):
 def test_stopping_is_published_at_once_and_marked_so():
     settings = Settings(stop={"rule": "photons", "photons": 5000}, studies=())
     with running(settings) as (_, address), Subscriber(address, ["stopping"]) as viewer:
-        send("simulate:steady", address, settings, {"duration": "2"}, DEADLINE_S)
+        send("simulate:steady", address, settings, {"duration": "0.5"}, DEADLINE_S)
         deadline = time.monotonic() + DEADLINE_S
         while time.monotonic() < deadline:
             result = viewer.receive(deadline - time.monotonic())
@@ -136,6 +137,20 @@ def test_rules_over_the_wire(dot):
         assert source.stopped.startswith("rule: ")
         # They hold for the runs to come.
         assert daemon.settings.stop == {"rule": "photons", "photons": 1}
+
+
+def test_rules_that_are_set_disarmed_before_a_run_stop_nothing(dot):
+    info, chunks, end = dot
+    with (
+        running(Settings(studies=())) as (_, address), Control(address) as control, Sender(address, info) as source,
+    ):  # fmt: skip
+        told = control.ask({"do": "rules", "rules": {"rule": "photons", "photons": 1}, "armed": False})
+        assert (told["ok"], told["armed"]) == (True, False)
+        source.connect(DEADLINE_S)
+        for chunk in chunks:
+            source.send(chunk, DEADLINE_S)
+        assert source.end(end, DEADLINE_S)["after"] == 0
+        assert source.stopped is None
 
 
 def test_a_reset_keeps_the_rules_and_forgets_what_they_saw(dot):

@@ -95,7 +95,7 @@ class Watch:
         rule = self.rule
         of = f" of the {rule.state} state" if rule.state != "all" else ""
         counted = f"{numbers['central']} pairs where {numbers['accidental']:.3g} were accidental"
-        sure = f"{100 * (1 - rule.error):.4g} % at any moment; {counted}"
+        sure = f"{100 * (1 - rule.error):.12g} % at any moment; {counted}"
         high = "unlimited" if numbers["high"] is None else f"below {numbers['high']:.3g}"
         if verdict == SINGLE:
             return f"single: g2(0){of} {high} ({sure})"
