@@ -79,6 +79,7 @@ class Evidence:
         self.moment = Moment(began, 0, 0, 0, {})
         self._states: States | None = None
         self._decays: Decays | None = None
+        self._decay_names: tuple[str, ...] = ()
         self._due_s: dict[str, float] = {}
 
     def update(self, tables: Tables, moment: Moment) -> None:
@@ -173,7 +174,7 @@ class Evidence:
             rests = rests_of(self.plan, rows, states.mixture)
             counts = sum_parts(self.tables["lifetime"]["decay"], rows)
             self._decays = lifetimes_of(self.tables, self.plan, rows, rests, counts, states.mixture)
-            self._row_names = (ALL, *states.names)
+            self._decay_names = states.names
         return self._decays
 
     def decay_row(self, state: str) -> int | None:
@@ -182,8 +183,9 @@ class Evidence:
             return None
         if state == ALL:
             return 0
-        wanted = {BRIGHTEST: self._row_names[-1], DARKEST: self._row_names[1]}.get(state, state)
-        return self._row_names.index(wanted) if wanted in self._row_names[1:] else None
+        names_ = self._decay_names
+        wanted = {BRIGHTEST: names_[-1], DARKEST: names_[0]}.get(state, state)
+        return 1 + names_.index(wanted) if wanted in names_ else None
 
 
 class Credited:

@@ -24,6 +24,7 @@ class PairEvidence:
     """Pairs of one state and gate.
 
     Args:
+        rule: name of the rule that asks.
         plan, settings: of the run.
         state: name of the state, or "all".
         gate_ns: pairs count whose photons both come later than this after the excitation; 0: all.
@@ -41,19 +42,26 @@ class PairEvidence:
     """
 
     def __init__(
-        self, plan: Plan, settings: Settings, state: str, gate_ns: float, pair: tuple[int, int] | None, error: float
+        self,
+        rule: str,
+        plan: Plan,
+        settings: Settings,
+        state: str,
+        gate_ns: float,
+        pair: tuple[int, int] | None,
+        error: float,
     ) -> None:
         layout = plan.layout
         if not layout.pairs:
             told = next((line.removeprefix("g2: ") for line in plan.warnings if line.startswith("g2:")), None)
             only = f"only channel {layout.detectors[0]} has photons" if len(layout.detectors) == 1 else "no pair is set"
-            raise InputError(f"rule g2: {told or f'needs two detectors, {only}'}; use another rule")
+            raise InputError(f"rule {rule}: {told or f'needs two detectors, {only}'}; use another rule")
         if pair is not None and tuple(pair) not in layout.pairs:
-            raise InputError(f"rule g2: pair: must be one of {list(map(list, layout.pairs))}, got {list(pair)}")
+            raise InputError(f"rule {rule}: pair: must be one of {list(map(list, layout.pairs))}, got {list(pair)}")
         if gate_ns > 0 and (layout.mode != "T3" or not layout.pulsed):
-            raise InputError(f"rule g2: gate_ns: there is no nanotime to gate on, got {gate_ns:g}; leave it out")
+            raise InputError(f"rule {rule}: gate_ns: there is no nanotime to gate on, got {gate_ns:g}; leave it out")
         if gate_ns > 0 and gate_ns >= layout.period * layout.fine_s * 1e9:
-            raise InputError(f"rule g2: gate_ns: must be below the laser period, got {gate_ns:g}; lower it")
+            raise InputError(f"rule {rule}: gate_ns: must be below the laser period, got {gate_ns:g}; lower it")
         self.plan, self.settings, self.state, self.gate_ns = plan, settings, state, gate_ns
         self.at = 0 if pair is None else layout.pairs.index(tuple(pair))
         self.pair = layout.pairs[self.at]

@@ -219,6 +219,7 @@ class Pipeline:
         layout, end = self.plan.layout, self.end
         lines = [
             *consistency.lines(doubts), *consistency.unsaid(self.info), *self.plan.warnings, *self.remarks, *remarks,
+            *([self.stopping.broken] if self.stopping is not None and self.stopping.broken else ()),
             *(consistency.unsaid(end) if end else ()),
             *consistency.setting_remarks(
                 mode=layout.mode, period_ns=layout.period * layout.fine_s * 1e9, gate_ns=self.cut.gate_ns,

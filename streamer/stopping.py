@@ -6,6 +6,7 @@ gone by. A stream is cut there, so what a look sees depends on nothing but the p
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -20,6 +21,8 @@ from streamer.plan import Plan
 from streamer.result import Axis, Result
 from streamer.rule import Finding
 from streamer.stop_rules import begin
+
+log = logging.getLogger(__name__)
 
 LOOK_S = 0.05
 RARER = 100  # looks are at most this share of the time gone by apart
@@ -44,6 +47,7 @@ class Stopping:
         stop_tick, stop_photons: tick at which it stopped, and photons received until then.
         looks: how many so far.
         since_s: stream time from which the evidence counts.
+        broken: why the rules look no more, one line; None where they do.
         met_s: stream time at which the rules were first met, armed or not.
     """
 
@@ -64,6 +68,7 @@ class Stopping:
         self.stop_photons: int | None = None
         self.looks, self.since_s = 0, 0.0
         self.met_s: float | None = None
+        self.broken: str | None = None
         self._times: list[float] = []
         self._history: list[dict[str, float]] = []
         self._every = 1
@@ -90,7 +95,7 @@ class Stopping:
         self.looks += 1
         elapsed = moment.tick - evidence.began
         self._next = moment.tick + max(1, elapsed // (RARER * self.step)) * self.step
-        self.found = self._watch.look(evidence)
+        self.found = self._look(evidence)
         if self.found.due_s is not None and self.found.due_s > evidence.elapsed_s:
             due = evidence.began + round(self.found.due_s / self._plan.layout.tick_s)
             self._next = min(self._next, max(-(-due // self.step), moment.tick // self.step + 1) * self.step)
@@ -100,6 +105,17 @@ class Stopping:
         if self.found.met and self.armed:
             self.stopped, self.stop_tick, self.stop_photons = self.found, moment.tick, photons
         return self.stopped is not None
+
+    def _look(self, evidence: Evidence) -> Finding:
+        """What the rules find; one that breaks stops nothing, neither the run nor the counting, and is said."""
+        if self.broken is not None:
+            return Finding(False, self.broken)
+        try:
+            return self._watch.look(evidence)
+        except Exception as error:  # whatever it is, what was counted must not be lost
+            log.exception("the stop rules failed")
+            self.broken = f"stop rules: failed, and look no more: {type(error).__name__}: {error}"
+            return Finding(False, self.broken)
 
     def _remember(self, time_s: float) -> None:
         assert self.found is not None

@@ -213,3 +213,14 @@ def test_a_gap_over_several_looks_is_followed_by_one():
     pipeline.feed(Chunk(50_000_001, 51_000_000))
     assert pipeline.stopping.looks == looks + 1
     assert pipeline.stopping.record(None)["used_s"] == pytest.approx(5.05)
+
+
+def test_rules_that_break_stop_nothing_and_say_so(dot):
+    info, chunks, _ = dot
+    pipeline = Pipeline(info, Settings(stop={"rule": "photons", "photons": 10}, studies=()))
+    pipeline.stopping._watch.look = None
+    for chunk in chunks:
+        pipeline.feed(chunk)
+    assert pipeline.stopped is None
+    assert pipeline.received.sum() == sum(len(chunk.time) for chunk in chunks)
+    assert any(line.startswith("stop rules: failed") for line in pipeline.warnings)

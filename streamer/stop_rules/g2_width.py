@@ -37,7 +37,7 @@ class Watch:
 
     def __init__(self, rule: Rule, plan: Plan, settings: Settings) -> None:
         self.rule = rule
-        self.pairs = PairEvidence(plan, settings, rule.state, rule.gate_ns, rule.pair, rule.error)
+        self.pairs = PairEvidence("g2_width", plan, settings, rule.state, rule.gate_ns, rule.pair, rule.error)
 
     def look(self, evidence: Evidence) -> Finding:
         """See Watch."""

@@ -36,7 +36,7 @@ class Watch:
 
     def __init__(self, rule: Rule, plan: Plan, settings: Settings) -> None:
         self.rule = rule
-        self.seen = PairEvidence(plan, settings, rule.state, rule.gate_ns, rule.pair, 0.05)
+        self.seen = PairEvidence("pairs", plan, settings, rule.state, rule.gate_ns, rule.pair, 0.05)
 
     def look(self, evidence: Evidence) -> Finding:
         """See Watch."""
