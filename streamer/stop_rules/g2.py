@@ -18,7 +18,8 @@ from streamer.rule import BRIGHTEST, Chance, Finding, Seconds, StateName
 from streamer.rule import Rule as Contract
 
 UNDECIDABLE = "undecidable"
-LEAST_PAIRS = 1.0  # accidental, before anything is foreseen
+LEAST_PAIRS = 1.0  # accidental, before a time is foreseen or limits are worth the computing
+FEW = 3.0  # -log(0.05): the upper limit of what gave no count at all
 
 
 class Rule(Contract):
@@ -63,7 +64,7 @@ class Watch:
         spent = rule.budget_s is not None and evidence.elapsed_s >= rule.budget_s
         hopeless = ahead is not None and ahead.chance is not None and ahead.chance < rule.give_up
         left_s = None
-        if ahead is not None and math.isfinite(ahead.median):
+        if ahead is not None and math.isfinite(ahead.median) and ratio.accidental >= LEAST_PAIRS:
             left_s = ahead.median / ratio.accidental * evidence.elapsed_s
         if not decided and (spent or hopeless):
             verdict = UNDECIDABLE
@@ -82,19 +83,26 @@ class Watch:
         return Finding(met, words, numbers, tracks, verdict if met else None, left_s, rule.budget_s)
 
     def _ahead(self, evidence: Evidence) -> Forecast | None:
+        """What is to come; pairs are foreseen at the rate of those so far, and where they are few at their upper limit.
+
+        Dark counts alone give none: then it is the upper limit that says that there will be too few.
+        """
         ratio, rule = self.pairs.ratio, self.rule
-        if ratio.accidental < LEAST_PAIRS or not evidence.elapsed_s:
+        if not evidence.elapsed_s:
             return None
         left = None
         if rule.budget_s is not None:
-            left = ratio.accidental * max(rule.budget_s - evidence.elapsed_s, 0.0) / evidence.elapsed_s
+            weight = ratio.references[0]
+            most = ratio.accidental + (0.0 if weight is None else FEW / weight)
+            left = most * max(rule.budget_s - evidence.elapsed_s, 0.0) / evidence.elapsed_s
         return forecast(ratio, self.pairs.error, left, sum(self.pairs.signal) / 2)
 
     def _words(self, verdict: str, why: str | None, spent: bool, numbers: dict[str, Any]) -> str:
         """One line; the limits are those that hold at every moment."""
         rule = self.rule
         of = f" of the {rule.state} state" if rule.state != "all" else ""
-        counted = f"{numbers['central']} pairs where {numbers['accidental']:.3g} were accidental"
+        central = numbers["central"]
+        counted = f"{central} pair{'' if central == 1 else 's'} where {numbers['accidental']:.3g} were accidental"
         sure = f"{100 * (1 - rule.error):.12g} % at any moment; {counted}"
         high = "unlimited" if numbers["high"] is None else f"below {numbers['high']:.3g}"
         if verdict == SINGLE:
