@@ -1,4 +1,4 @@
-"""Command line: serve · send · view · replay · batch · series · check · demo."""
+"""Command line: serve · send · view · replay · batch · series · survey · check · demo."""
 
 from __future__ import annotations
 
@@ -296,6 +296,39 @@ def series(
     for name, why in outcome.refused:
         sys.stderr.write(f"streamer: {name}: {' '.join(why.split())}\n")
     raise typer.Exit(2 if outcome.refused else 0)
+
+
+@app.command()
+def survey(
+    files: Annotated[list[str] | None, typer.Argument(help="Recordings or addresses of sources, a dot each.")] = None,
+    rules: Rules = None,
+    config: Config = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for survey.csv, survey.h5 and survey.png.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    as_json: Json = False,
+    budget: Annotated[float | None, typer.Option(help="Exposure of all dots together, in s.")] = None,
+    exposure: Annotated[
+        float | None, typer.Option(help="Exposure in s that a dot would get without rules; as the source says.")
+    ] = None,
+    next_dot: Annotated[
+        int | None, typer.Option(help="Each marker of this input begins a new dot of the same stream.")
+    ] = None,
+    serve: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Be a daemon there: each stream sent to it is a dot.")
+    ] = None,
+    dots: Annotated[int | None, typer.Option(min=1, help="End after so many, with --serve or --next-dot.")] = None,
+    options: Set = None,
+) -> None:
+    """Many dots under the same stop rules: a table of verdicts, exposure used and exposure saved."""
+    from streamer.survey.command import Asked, survey
+
+    settings = _settings(config, rules)
+    asked = Asked(
+        tuple(files or ()), _pairs(options or []), out, workers, budget, exposure, next_dot, serve, dots, as_json
+    )
+    asked.check()
+    _writable(out)
+    raise typer.Exit(survey(settings, asked, "--rules" if rules is not None else str(config), as_json=as_json))
 
 
 @app.command()

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 
 from streamer import stop_rules
-from streamer.chunk import Chunk, StreamEnd
+from streamer.chunk import Chunk, StreamEnd, StreamInfo
 from streamer.config import Settings
 from streamer.errors import InputError, ProtocolError
 from streamer.hook import Hook
@@ -53,6 +53,7 @@ class Daemon:
         failed: why they could not be written.
         summary: its final summary.
         response: of the instrument, read when the daemon began; the settings name it.
+        on_refused: told what stream was refused, and why.
         stopped_by: why the loop was asked to end.
         armed: whether the rules may stop the runs to come.
     """
@@ -66,6 +67,7 @@ class Daemon:
         self.failed: InputError | None = None
         self.summary: dict[str, Any] | None = None
         self.armed = True
+        self.on_refused: Callable[[StreamInfo, InputError], None] = lambda info, error: None
         self._id = uuid.uuid4().hex[:12]
         self.stopped_by: str | None = None
         self._published = self._due = 0.0
@@ -195,6 +197,7 @@ class Daemon:
                 pipeline.stopping.armed = self.armed
         except InputError as error:
             self.hub.refuse(event.peer, str(error))
+            self.on_refused(event.info, error)
             return
         self.run = Run(event.peer, event.stream, pipeline, next_seq=event.first_seq)
         self.saved = self.summary = None
