@@ -89,7 +89,9 @@ def _exposure(axes: Any, found: Result, colours: dict[str, str]) -> None:
         told += f", {totals['saved_s']:,.1f} s saved ({100 * totals['saved_share']:.1f} % of what was planned)"
     axes.set_title(told, fontsize=10, loc="left")
     axes.set(xlabel="dot", ylabel="exposure, s", xlim=(number[0] - 0.6, number[-1] + 0.6))
-    axes.legend(fontsize=8, ncols=4, frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.1)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(fontsize=8, ncols=4, frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.1)
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.spines[["top", "right"]].set_visible(False)
 
 
@@ -99,16 +101,17 @@ def _limits(axes: Any, found: Result, colours: dict[str, str]) -> None:
     known = np.flatnonzero(np.isfinite(value))
     order = known[np.argsort(value[known], kind="stable")]
     verdicts = np.array(found.values["verdicts"], object)[order]
-    place = np.arange(len(order))
+    place = 1 + np.arange(len(order))
     for verdict, colour in colours.items():
         here = verdicts == verdict
         some = order[here]
         ends = np.nan_to_num(high[some], nan=1e3)
         axes.vlines(place[here], low[some], ends, color=colour, lw=max(0.6, min(3.0, 150 / max(len(order), 1))))
-        axes.plot(place[here], value[some], ".", color=colour, ms=3)
+    axes.plot(place, value[order], ".", color="k", ms=3 if len(order) > 60 else 5)
     axes.axhline(0.5, color="0.3", lw=0.8, ls="--")
     top = float(np.nanmax(np.append(np.clip(high[order], 0, HIGHEST_G2), 1.0)))
     axes.set(xlabel="dots by g2(0)", ylabel="g2(0), limits at the stop", ylim=(0, 1.05 * top))
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.spines[["top", "right"]].set_visible(False)
     if not len(order):
         axes.text(0.5, 0.5, "no g2(0)", transform=axes.transAxes, ha="center", color="0.4")

@@ -110,7 +110,7 @@ class _Marked:
                         if self.done == self.most:
                             source.stop("dots reached")
                             return
-                        allowed_s = None if self.purse is None else self.purse.deal()[1]
+                        allowed_s = None if self.purse is None else self.purse.deal(1)[1]
                         self._count = Count(info, self.plan.settings, allowed_s, response)
                         self._number, self._began = number, began
                     assert self._count is not None

@@ -48,13 +48,13 @@ class Purse:
             )
         self.left_s, self.left_dots = total_s, dots
 
-    def deal(self) -> tuple[int, float]:
-        """(dots of the next round, s that each may use)."""
-        many = max(1, min(ROUND, self.left_dots // 2))
+    def deal(self, most: int = ROUND) -> tuple[int, float]:
+        """(dots of the next round, at most `most`; s that each may use)."""
+        many = max(1, min(most, self.left_dots // 2))
         kept = KEPT * self._even_s
         fair = FACTOR * self.left_s / max(self.left_dots, 1)
         allowed = min(fair, (self.left_s - kept * (self.left_dots - many)) / many)
-        return many, math.floor(max(allowed, kept) / LOOK_S) * LOOK_S
+        return many, math.floor(max(allowed, kept) / LOOK_S + 1e-6) * LOOK_S
 
     def take(self, used_s: float | None) -> None:
         """A dot is done."""

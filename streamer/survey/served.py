@@ -99,6 +99,6 @@ class Served:
         settings = self.daemon.settings
         if settings.stop != self._tightened:
             self._rules = settings.stop
-        self._allowed_s = self.purse.deal()[1]
+        self._allowed_s = self.purse.deal(1)[1]
         self.daemon.settings = within(settings.model_copy(update={"stop": self._rules}), self._allowed_s)
         self._tightened = self.daemon.settings.stop
