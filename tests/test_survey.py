@@ -329,7 +329,7 @@ def test_the_command_writes_prints_and_names_what_it_could_not_read(tmp_path):
     assert done.stderr.count("\n") == 1
     assert "no such.ptu: cannot be read" in done.stderr
     values = json.loads(done.stdout)
-    assert values["rules"] == {"rule": "g2", "budget_s": 60.0, "give_up": 0.05}
+    assert values["rules"] == {"rule": "g2", "budget_s": 60.0, "give_up": 0.05, "for_s": 5.0}
     assert values["rules_from"].startswith("the default")
     assert [dot["verdict"] for dot in values["dots"]] == ["single", "refused"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["survey.csv", "survey.h5", "survey.png"]
@@ -424,7 +424,7 @@ def serving(tmp_path, *arguments):
 
 
 def test_dots_that_are_sent_to_a_daemon(tmp_path):
-    with serving(tmp_path, "--dots", "4", "--json") as daemon:
+    with serving(tmp_path, "--dots", "4", "--json", "--rules", 'rule="g2"\nbudget_s=60') as daemon:
         try:
             address = daemon.stderr.readline().split(" at ")[1].split()[0]
             options = ["duration=6", "rate=40000"]

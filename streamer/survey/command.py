@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import signal
 import sys
+import threading
 from bisect import insort
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +31,7 @@ from streamer.transport import Hub
 
 EXPOSURE_S = 60.0  # within which the default rules want a verdict
 GIVE_UP = 0.05
+STANDING = 1 / 12  # of it: so long a verdict must stand, for of two emitters one may be dark in the first seconds
 DEFAULT = "the default; --rules gives others"
 
 
@@ -104,7 +108,8 @@ def with_rules(settings: Settings, asked: Asked, origin: str) -> tuple[Settings,
     settings = settings if "studies" in settings.model_fields_set else settings.model_copy(update={"studies": ()})
     if settings.stop is not None:
         return settings, origin
-    stop = {"rule": "g2", "budget_s": asked.exposure_s or EXPOSURE_S, "give_up": GIVE_UP}
+    within_s = asked.exposure_s or EXPOSURE_S
+    stop = {"rule": "g2", "budget_s": within_s, "give_up": GIVE_UP, "for_s": within_s * STANDING}
     stop_rules.check(stop)
     return settings.model_copy(update={"stop": stop}), DEFAULT
 
@@ -128,7 +133,8 @@ def survey(settings: Settings, asked: Asked, origin: str, *, as_json: bool = Fal
     assert settings.stop is not None
     book = Book(asked, dict(settings.stop), origin)
     try:
-        _work(Plan(settings, asked.exposure_s), asked, book)
+        with killed_politely():
+            _work(Plan(settings, asked.exposure_s), asked, book)
     except KeyboardInterrupt:
         sys.stderr.write("streamer: interrupted; the survey is of the dots up to here\n")
     values, paths = book.values, book.write()
@@ -147,6 +153,19 @@ def survey(settings: Settings, asked: Asked, origin: str, *, as_json: bool = Fal
     for row in bad:
         sys.stderr.write(f"streamer: {row.name}: {row.reason.removeprefix(f'{row.name}: ')}\n")
     return 2 if bad and asked.serve is None else 0  # whoever sent a dot to a daemon was told there
+
+
+@contextmanager
+def killed_politely() -> Iterator[None]:
+    """Let a polite kill end the survey as Ctrl-C does, with its workers; only the main thread may say so."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _work(plan: Plan, asked: Asked, book: Book) -> None:

@@ -69,8 +69,12 @@ def within(settings: Settings, allowed_s: float | None) -> Settings:
 
 
 def tightened(tree: Mapping[str, Any], seconds: float) -> dict[str, Any]:
-    """The rules with every `budget_s` at most so long; what stands under a `not` is left as it is."""
+    """The rules with every `budget_s` at most so long; what stands under a `not` is left as it is.
+
+    What has to be met for a while (`for_s`) must be met that much earlier.
+    """
     tree = dict(tree)
+    seconds = max(seconds - float(tree.get("for_s", 0.0)), LOOK_S)
     if "rule" in tree:
         if "budget_s" in stop_rules.rule_of(tree["rule"]).model_fields:
             given = tree.get("budget_s")
