@@ -46,6 +46,7 @@ def write(folder: Path, results: Sequence[Result]) -> list[Path]:
     FigureCanvasAgg(figure)
     panels = figure.subplot_mosaic("TTTTT;LLLRR")
     colours = _colours(found.values["verdicts"])
+    figure.suptitle(_told(found.values["totals"]), fontsize=11)
     _exposure(panels["T"], found, colours)
     _limits(panels["L"], found, colours)
     _costs(panels["R"], found, colours)
@@ -68,6 +69,14 @@ def _colours(verdicts: Sequence[str]) -> dict[str, str]:
     return {one: COLOURS.get(one) or OTHERS[others.index(one) % len(OTHERS)] for one in present}
 
 
+def _told(totals: dict[str, Any]) -> str:
+    """What it cost, in one line."""
+    told = f"{totals['dots']} dots: {totals['used_s']:,.1f} s of exposure used"
+    if totals["saved_share"] is None:
+        return told
+    return f"{told}, {totals['saved_s']:,.1f} s saved ({100 * totals['saved_share']:.1f} % of what was planned)"
+
+
 def _exposure(axes: Any, found: Result, colours: dict[str, str]) -> None:
     """A bar for each dot, before the grey of what was planned."""
     number, used = found.axes[0].values[:MOST_BARS], found.data["used_s"][:MOST_BARS]
@@ -83,14 +92,10 @@ def _exposure(axes: Any, found: Result, colours: dict[str, str]) -> None:
     if len(seen) and max(seen.max(), np.nan_to_num(planned).max()) > 20 * np.median(seen):
         axes.set_yscale("log")
         axes.set_ylim(bottom=0.7 * seen.min())
-    totals = found.values["totals"]
-    told = f"{totals['dots']} dots: {totals['used_s']:,.1f} s of exposure used"
-    if totals["saved_share"] is not None:
-        told += f", {totals['saved_s']:,.1f} s saved ({100 * totals['saved_share']:.1f} % of what was planned)"
-    axes.set_title(told, fontsize=10, loc="left")
+        axes.yaxis.set_major_formatter("{x:g}")
     axes.set(xlabel="dot", ylabel="exposure, s", xlim=(number[0] - 0.6, number[-1] + 0.6))
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(fontsize=8, ncols=4, frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.1)
+        axes.legend(fontsize=8, ncols=6, frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.1)
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.spines[["top", "right"]].set_visible(False)
 

@@ -5,6 +5,7 @@ import json
 import re
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
@@ -14,7 +15,7 @@ from streamer.errors import InputError
 from streamer.survey import run_survey
 from streamer.survey.command import Asked, survey
 from streamer.transport import Control
-from tests.survey.ends import DEADLINE_S, PLAN, SHORT, STREAMER, dots, nobody, wait_for_dots
+from tests.survey.ends import DEADLINE_S, G2, PLAN, SHORT, STREAMER, dots, nobody, wait_for_dots
 
 
 def call(*arguments):
@@ -205,3 +206,14 @@ def test_a_survey_in_this_process_keeps_what_the_config_asked_for(capsys):
     assert survey(Settings(stop={"rule": "g2", "state": "all"}), asked, "run.toml", as_json=True) == 0
     values = json.loads(capsys.readouterr().out)
     assert (values["rules"], values["rules_from"]) == ({"rule": "g2", "state": "all"}, "run.toml")
+
+
+def test_without_matplotlib_the_numbers_are_written_and_one_line_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    asked = Asked(("simulate:poisson",), SHORT, out=tmp_path, quiet=True)
+    assert survey(Settings(stop=G2), asked, "--rules") == 0
+    out, err = capsys.readouterr()
+    assert "survey.csv" in out
+    assert err.count("\n") == 1
+    assert "matplotlib is not installed" in err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["survey.csv", "survey.h5"]
