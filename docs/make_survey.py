@@ -23,6 +23,7 @@ HERE = Path(__file__).parent
 DOTS, WORKERS = 300, 2
 PROMISED = 0.05  # the rule's `error`
 LISTED = 12  # dots that the page names one by one
+BUDGET_S = 1500.0  # of the survey that has to share
 HELD_S = 5.0  # for so long the patient rule wants its verdict to stand
 DECIDED = ("single", "not single")
 
@@ -74,13 +75,15 @@ def judged(some: Sequence[tuple[Made, Row]]) -> tuple[int, int, int]:
     return len(decided), wrong, sum(verdict_of(as_seen(one, row)) != row.verdict for one, row in decided)
 
 
-def after_all(made: Sequence[Made], found: Sequence[str]) -> str:
+def after_all(made: Sequence[Made], found: Sequence[str], soon: Sequence[Row]) -> str:
     """What the fixed exposure finds out."""
     decided = [(one, told) for one, told in zip(made, found, strict=True) if told in DECIDED]
     wrong = sum(one.verdict != told for one, told in decided)
+    early, used = sum(row.verdict in DECIDED for row in soon), sum(row.used_s for row in soon)
     return (
-        f"The fixed exposure, {EXPOSURE_S:g} s for each dot, {EXPOSURE_S * len(made):g} s together, "
-        f"decides {len(decided)}, {wrong} of them wrongly, by the 95 % interval that every summary prints.\n"
+        f"The fixed exposure, {EXPOSURE_S:g} s for each dot, {EXPOSURE_S * len(made):g} s together, decides "
+        f"{len(decided)} dots, {wrong} of them wrongly, by the 95 % interval that every summary prints. Stopped as soon as "
+        f"there is a verdict, {early} are decided, for {100 * used / EXPOSURE_S / len(made):.0f} % of the exposure.\n"
     )
 
 
@@ -161,9 +164,9 @@ MHz, {exposure:g} s planned for each.
 {kinds}
 
 Two verdicts can be right. *The dot*: g2(0) of its brightest state. *What was seen*: g2(0) of the brightest state that
-it had shown up to the stop; of two emitters of which one is dark for the first seconds there is only one to be seen.
-A rule can answer for the second only, and that is what its {promised:g} % are promised of. It is worked out from the simulated sequence of states. *Undecided* is a dot
-that was given up, or whose {exposure:g} s were over.
+it had shown up to the stop, worked out from the simulated sequence of states; of two emitters of which one is dark for
+the first seconds there is only one to be seen. A rule can answer for the second only, and that is what its
+{promised:g} % are promised of. *Undecided* is a dot that was given up, or whose {exposure:g} s were over.
 
 ![The survey: exposure by dot, limits of g2(0), verdicts](images/survey.png)
 
@@ -177,6 +180,13 @@ PATIENT = """
 ### When the verdict has stood for {held:g} s
 
 The same with `for_s = {held:g}`, for emitters that may hide one another:
+
+"""
+
+SHARED = """
+### With a budget of {budget:g} s
+
+As soon as there is a verdict, with `--budget {budget:g}` for all of them:
 
 """
 
@@ -196,13 +206,15 @@ def write(count: int = DOTS) -> None:
     """The page and its picture."""
     made = [make(number) for number in range(1, count + 1)]
     soon, patient = (measured(made, WORKERS, held_s) for held_s in (0.0, HELD_S))
+    shared = measured(made, WORKERS, budget_s=BUDGET_S)
     with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
         found = list(pool.map(fixed, made))
     kinds = "\n".join(f"| {kind} | {what} |" for kind, (_, what) in KINDS.items())
     text = HEAD.format(exposure=EXPOSURE_S, dots=count, kinds=kinds, promised=100 * PROMISED)
     text += counts(made, soon) + PATIENT.format(held=HELD_S) + counts(made, patient)
+    text += SHARED.format(budget=BUDGET_S) + counts(made, shared)
     lines = "\n".join(line(one, row) for one, row in zip(made[:LISTED], soon, strict=False))
-    text += REST.format(after_all=after_all(made, found), listed=LISTED, lines=lines)
+    text += REST.format(after_all=after_all(made, found, soon), listed=LISTED, lines=lines)
     (HERE / "survey.md").write_text(text, encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder:
         (path,) = load_sink("survey_figure")(Path(folder), [picture(values_of(soon, RULES, "this page", None))])

@@ -99,10 +99,10 @@ def make(number: int) -> Made:
     return Made(kind, float(brightest["g2_0_with_background"]), Dot(number, address, found, f"{kind} {number}"))
 
 
-def measured(made: Sequence[Made], workers: int = 1, held_s: float = 0.0) -> list[Row]:
+def measured(made: Sequence[Made], workers: int = 1, held_s: float = 0.0, budget_s: float | None = None) -> list[Row]:
     """The survey."""
     plan = Plan(Settings(studies=(), stop=RULES | {"for_s": held_s}))
-    return run_survey([one.dot for one in made], plan, lambda row: None, workers=workers)
+    return run_survey([one.dot for one in made], plan, lambda row: None, workers=workers, budget_s=budget_s)
 
 
 def as_seen(one: Made, row: Row) -> float:
