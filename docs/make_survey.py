@@ -82,8 +82,9 @@ def after_all(made: Sequence[Made], found: Sequence[str], soon: Sequence[Row]) -
     early, used = sum(row.verdict in DECIDED for row in soon), sum(row.used_s for row in soon)
     return (
         f"The fixed exposure, {EXPOSURE_S:g} s for each dot, {EXPOSURE_S * len(made):g} s together, decides "
-        f"{len(decided)} dots, {wrong} of them wrongly, by the 95 % interval that every summary prints. Stopped as soon as "
-        f"there is a verdict, {early} are decided, for {100 * used / EXPOSURE_S / len(made):.0f} % of the exposure.\n"
+        f"{len(decided)} dots, {wrong} of them wrongly, by the 95 % interval that every summary prints. "
+        f"Stopped as soon as there is a verdict, {early} are decided, for {100 * used / EXPOSURE_S / len(made):.0f} % "
+        "of the exposure.\n"
     )
 
 

@@ -42,6 +42,20 @@ def test_a_dot_between_markers_is_what_it_would_be_as_a_recording_of_its_own(tmp
     assert [row.planned_s for row in heard] == pytest.approx([5.0, 5.0, 2.0], abs=1e-6)
 
 
+def test_a_recording_is_parted_by_the_markers_in_it(tmp_path):
+    heard, recorded = [], []
+    parted(heard.append)
+    source = open_source("simulate:", {"duration": "12", "next_dot": "2:5", "rate": "60000"})
+    with PtuWriter(tmp_path / "scan.ptu", source.info) as writer:
+        for chunk in source.chunks():
+            writer.write(chunk)
+    assert run_marked(str(tmp_path / "scan.ptu"), {}, PLAN, 2, recorded.append) == 3
+    for mine, own in zip(heard, recorded, strict=True):
+        for name in ("verdict", "used_s", "photons", "low", "high", "central", "part"):
+            assert getattr(mine, name) == pytest.approx(getattr(own, name)), name
+        assert own.planned_s == pytest.approx(mine.planned_s, abs=1e-3)
+
+
 @pytest.mark.parametrize("chunk_ms", ["13", "3000"])
 def test_chunks_do_not_matter_to_parted_dots(chunk_ms):
     first, second = [], []
