@@ -17,6 +17,8 @@ from streamer.survey.command import Asked, survey
 from streamer.transport import Control
 from tests.survey.ends import DEADLINE_S, G2, PLAN, SHORT, STREAMER, dots, nobody, wait_for_dots
 
+NO_CTRL_C = pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send Ctrl-C to one child of a test")
+
 
 def call(*arguments):
     return subprocess.run(
@@ -85,6 +87,7 @@ def test_what_contradicts_itself_is_refused(asked, line):
         asked.check()
 
 
+@NO_CTRL_C
 def test_ctrl_c_leaves_table_and_picture(tmp_path):
     with subprocess.Popen(
         [*STREAMER, "survey", "simulate:steady", "simulate:", "--set", "live=true", "--set", "duration=inf", "--rules",
@@ -147,6 +150,7 @@ def test_dots_that_are_sent_to_a_daemon(tmp_path):
     assert (tmp_path / "dot_0001/results.npz").exists()
 
 
+@NO_CTRL_C
 def test_ctrl_c_ends_a_daemon_with_the_dot_that_was_coming(tmp_path):
     rules = 'rule="g2"\nfor_s=1e6\nbudget_s=1e7'
     with serving(tmp_path, "--rules", rules, "--budget", "100", "--dots", "10") as daemon:
