@@ -90,7 +90,7 @@ def after_all(made: Sequence[Made], found: Sequence[str], soon: Sequence[Row]) -
 
 HEAD = """# Many dots: `streamer survey`
 
-Every recording, or every source, is a dot. Each is counted until its stop rules end it, and
+Every recording, or every source, is a dot. Each is counted until its [stop rules](stopping.md) end it, and
 leaves a row: verdict, reason, exposure used and saved, photons, and the limits of g2(0) that hold at every moment. A
 dot that cannot be read, or of which the question cannot be asked (one detector), is a row with the verdict `refused`;
 the rest goes on, and the status is then 2.
