@@ -41,12 +41,15 @@ class Chunk:
     lost: int = 0
 
     def cut(self, tick: int) -> tuple[Chunk, Chunk]:
-        """The parts before and from `tick` on, which lies within the span; loss, and what is late, is the first's."""
+        """The parts before and from `tick` on, which lies within the span; late markers are the first's.
+
+        Where in the span records were lost is not known: they are the last's, so that none is told before it was lost.
+        """
         at, marked = int(np.searchsorted(self.time, tick)), self.marker_time < tick
         pulsed = len(self.nanotime) > 0
         parts = []
         for photons, keep, start, stop, lost in (
-            (slice(0, at), marked, self.start, tick, self.lost), (slice(at, None), ~marked, tick, self.stop, 0),
+            (slice(0, at), marked, self.start, tick, 0), (slice(at, None), ~marked, tick, self.stop, self.lost),
         ):  # fmt: skip
             parts.append(Chunk(
                 start, stop, self.time[photons], self.nanotime[photons] if pulsed else self.nanotime,

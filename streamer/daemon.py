@@ -378,6 +378,8 @@ class Daemon:
             raise ValueError(
                 "reset: the stream has ended, there is nothing to go on with; start another with `streamer send SOURCE`"
             )
+        if run.stopping:
+            raise ValueError(f"reset: the source was told to stop ({run.stopping}); wait for the next stream")
         self.run = run.anew(self.settings)
         return {"run": self.run.id}
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from streamer.answers import Tables, find_states, lifetimes_of, occupied, rests_of, sum_parts
 from streamer.config import Settings
 from streamer.cuts import Cut, state_rows
-from streamer.decays import Decays
+from streamer.decays import Decays, find_lifetimes
 from streamer.estimators.states import Mixture, names
 from streamer.plan import Plan
 
@@ -71,12 +71,14 @@ class Evidence:
     Attributes:
         tables: accumulator name -> table name -> int64 array, as they stand.
         moment: of the present look.
+        broken: rules that failed, a line each.
     """
 
     def __init__(self, plan: Plan, settings: Settings, cut: Cut, began: int, *, late: bool = False) -> None:
         self.plan, self.settings, self.cut, self.began, self.late = plan, settings, cut, began, late
         self.tables: Tables = {}
         self.moment = Moment(began, 0, 0, 0, {})
+        self.broken: list[str] = []
         self._states: States | None = None
         self._decays: Decays | None = None
         self._decay_names: tuple[str, ...] = ()
@@ -165,11 +167,17 @@ class Evidence:
 
     @property
     def decays(self) -> Decays | None:
-        """Lifetimes of all photons and of each state, at most GROWTH of the stream time old; None without nanotimes."""
-        if "lifetime" not in self.tables or self.states is None:
+        """Lifetimes of all photons and of each state, at most GROWTH of the stream time old; None without nanotimes.
+
+        Before states are told, of all photons only.
+        """
+        if "lifetime" not in self.tables:
             return None
+        states, time = self.states, self.tables["exposure"]["time"]
+        if states is None:
+            self._decay_names = ()
+            return find_lifetimes(self.tables["lifetime"]["decay"].sum(axis=0)[None], self.plan)
         if self._due("decays"):
-            states, time = self.states, self.tables["exposure"]["time"]
             rows = occupied(states.rows, time)
             rests = rests_of(self.plan, rows, states.mixture)
             counts = sum_parts(self.tables["lifetime"]["decay"], rows)
@@ -184,6 +192,8 @@ class Evidence:
         if state == ALL:
             return 0
         names_ = self._decay_names
+        if not names_:
+            return None
         wanted = {BRIGHTEST: names_[-1], DARKEST: names_[0]}.get(state, state)
         return 1 + names_.index(wanted) if wanted in names_ else None
 

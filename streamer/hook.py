@@ -31,7 +31,7 @@ class Hook:
 
     def start(self, record: Mapping[str, Any]) -> None:
         """Start it; `record` goes to its standard input as one line of JSON."""
-        told = json.dumps(dict(record), allow_nan=False).encode() + b"\n"
+        told = json.dumps(dict(record)).encode() + b"\n"
         self._threads = [one for one in self._threads if one.is_alive()]
         thread = threading.Thread(target=self._run, args=(told,), name="hook", daemon=True)
         thread.start()

@@ -15,6 +15,8 @@ from streamer.estimators.ratio_evidence import HALF, STEADY, RatioEvidence
 from streamer.evidence import ALL, Credited, Evidence
 from streamer.plan import Plan
 
+Floats = NDArray[np.float64]
+
 FAR = 0.4  # of the tau range, from which on cw pairs make the reference: far from any dip, near to any blinking
 BACKGROUND_ERROR = 0.1  # of the promised error goes to the limits of a measured background
 LEAST_SIGNAL = 0.01  # of the pairs: below it nothing can be said of the emitter
@@ -38,7 +40,7 @@ class PairEvidence:
         ratio: the evidence.
         error: what of the promised error is left for the pairs.
         why: why nothing can be claimed, where that is so.
-        signal: share of the pairs that is signal, limits; of the last look.
+        signal: share of the pairs that is signal, limits; of all that was credited.
     """
 
     def __init__(
@@ -73,7 +75,8 @@ class PairEvidence:
         self.centre, self.side, weight = self._parts()
         self.ratio = RatioEvidence((weight,) if layout.pulsed else (None, *([weight] if self.side.any() else [])))
         self._pairs, self._singles, self._expected = Credited(), Credited(), Credited()
-        self._seen = np.zeros(4)  # product counts per s, photons of a and b, and seconds, of what was credited
+        # Of what was credited: product counts per s, photons of a and b, those after the gate, seconds.
+        self._seen: Floats = np.zeros(6)
         self.signal = STEADY
         self.why: str | None = None
 
@@ -103,15 +106,17 @@ class PairEvidence:
         late, exposure = evidence.late, evidence.tables["exposure"]
         pairs = self._pairs.take(self._table(evidence), levels, late=late)
         expected = self._expected.take(exposure["products"][:, self.at, 0], levels, late=late)
-        time = exposure["time"][:, :1]
-        singles = self._singles.take(np.concatenate([self._photons(evidence), time], axis=1), levels, late=late)
+        photons, time = exposure["photons"][:, self._columns], exposure["time"][:, :1]
+        singles = self._singles.take(
+            np.concatenate([self._photons(evidence), photons, time], axis=1), levels, late=late
+        )
         if pairs is None or expected is None or singles is None:
             return self.ratio
         layout = self.plan.layout
         nominal_s = layout.scale.seconds
         product = float(expected) / FIXED / nominal_s  # sum of Na Nb / T
-        a, b, ticks = (float(one) for one in singles)
-        self._seen += (product, a, b, ticks * layout.tick_s)
+        late_a, late_b, a, b, ticks = (float(one) for one in singles)
+        self._seen += (product, a, b, late_a, late_b, ticks * layout.tick_s)
         self._find_signal()
         reference = [float(pairs[1])] if self.side.any() else []
         if not layout.pulsed:
@@ -147,27 +152,43 @@ class PairEvidence:
         return np.stack(late, axis=1)
 
     def _find_signal(self) -> None:
-        """Limits of the share of the pairs that is signal, from the photons credited so far."""
+        """Limits of the share of the pairs that is signal, of all that was credited: pairs and share add up alike."""
         if all(one is None for one in self.rates):
             return
-        product, a, b, seconds = self._seen
-        if not seconds or not a or not b:
-            return
-        share = 1.0
-        if self.gate_ns > 0:  # of the background a share that is as long as the gate leaves; rates taken as steady
-            share = 1 - self.gate_ns / (self.plan.layout.period * self.plan.layout.fine_s * 1e9)
-            product = a * b / seconds
-        limits = []
+        whole = self._shares(self._seen)
+        if whole:
+            self.signal = min(whole), max(whole)
+            if self.signal[0] < LEAST_SIGNAL:
+                self.why = self.why or "the background is nearly all of what is counted"
+
+    def _shares(self, span: Floats) -> list[float]:
+        """Share of the pairs of a span that is signal, with more and with less background; [] where it has none."""
+        product, a, b, late_a, late_b, seconds = (float(one) for one in span)
+        if not (seconds > 0 and a > 0 and b > 0 and product > 0):
+            return []
+        # Background does not decay: of it a gate leaves its share of the period.
+        period_ns = self.plan.layout.period * self.plan.layout.fine_s * 1e9
+        rest = 1 - self.gate_ns / period_ns if self.gate_ns > 0 else 1.0
+        shares = []
         for sign in (1, -1):
-            dark_a, dark_b = (
-                0.0 if one is None else max(one[0] + sign * self._z * one[1], 0.0) * share for one in self.rates
-            )
-            left = (a > dark_a * seconds) and (b > dark_b * seconds)
-            signal = product - dark_b * a - dark_a * b + dark_a * dark_b * seconds
-            limits.append(min(max(signal / product, 0.0), 1.0) if left and product > 0 else 0.0)
-        self.signal = limits[0], limits[1]
-        if limits[0] < LEAST_SIGNAL:
-            self.why = self.why or "the background is nearly all of what is counted"
+            dark_a, dark_b = (0.0 if one is None else max(one[0] + sign * self._z * one[1], 0.0) for one in self.rates)
+            left_a, left_b = a - dark_a * seconds, b - dark_b * seconds
+            if left_a <= 0 or left_b <= 0:
+                shares.append(0.0)
+                continue
+            # Of both detectors' light together, segment by segment, for it varies together.
+            light = max(product - dark_b * a - dark_a * b + dark_a * dark_b * seconds, 0.0)
+            through_a = max(late_a - rest * dark_a * seconds, 0.0) / left_a
+            through_b = max(late_b - rest * dark_b * seconds, 0.0) / left_b
+            signal = light * through_a * through_b
+            dark = rest * (dark_b * through_a * left_a + dark_a * through_b * left_b + rest * dark_a * dark_b * seconds)
+            shares.append(signal / (signal + dark) if signal + dark > 0 else 0.0)
+        return shares
+
+    def emitter(self, measured: float | None) -> float | None:
+        """g2(0) without its background, by the middle of what is known of it; None where there is none."""
+        share = sum(self.signal) / 2
+        return None if measured is None or share < LEAST_SIGNAL else 1 + (measured - 1) / share
 
     def contradicted(self, evidence: Evidence, verdict: str) -> str | None:
         """Why a verdict may not stand: all pairs of the state as it is told now lie on the other side.
@@ -193,7 +214,9 @@ class PairEvidence:
     def overlap(self, evidence: Evidence) -> str | None:
         """Why neighbouring pulses cannot be told apart, so that no verdict may be given; asked before one is."""
         layout = self.plan.layout
-        row = evidence.decay_row(self.state)
-        if row is None or not layout.pulsed:
+        if not layout.pulsed or layout.mode != "T3":
             return None
+        row = evidence.decay_row(self.state)
+        if row is None:
+            return "the lifetime of the state is not known yet, nor whether pulses overlap"
         return overlap_of(evidence.decays, row, layout.period * layout.fine_s * 1e9)

@@ -172,7 +172,8 @@ class Pipeline:
     def finish(self, end: StreamEnd) -> None:
         """The stream is over."""
         if self.stopped is not None:
-            end = replace(end, reason=self.stopped)
+            # Whatever else the source says at its end is of how far it had got, and no part of the run.
+            end = StreamEnd(self.stopped)
         self.delays.flush()
         self.group.finish()
         self.end = end
@@ -219,7 +220,7 @@ class Pipeline:
         layout, end = self.plan.layout, self.end
         lines = [
             *consistency.lines(doubts), *consistency.unsaid(self.info), *self.plan.warnings, *self.remarks, *remarks,
-            *([self.stopping.broken] if self.stopping is not None and self.stopping.broken else ()),
+            *(self.stopping.broken if self.stopping is not None else ()),
             *(consistency.unsaid(end) if end else ()),
             *consistency.setting_remarks(
                 mode=layout.mode, period_ns=layout.period * layout.fine_s * 1e9, gate_ns=self.cut.gate_ns,

@@ -14,6 +14,7 @@ a rule sees the same and stops at the same photon. A watch must not know of cloc
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, Literal, Protocol
@@ -24,15 +25,22 @@ from streamer.config import Settings
 from streamer.evidence import BRIGHTEST, STATES, Evidence
 from streamer.plan import Plan
 
+log = logging.getLogger(__name__)
+
 StateName = Annotated[
     Literal[STATES],  # type: ignore[valid-type]
     Field(description='"all", "brightest", "darkest" or the name of a state (dark, grey, bright, ...).'),
 ]
 ROUNDING = 1e-9  # a look's place in seconds is known so closely
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+LONGEST_S = 1e9  # of anything that is waited for: 30 years
+Seconds = Annotated[float, Field(gt=0, le=LONGEST_S, allow_inf_nan=False)]
+Pair = Annotated[
+    tuple[int, int] | None,
+    Field(strict=False, description="Channels [a, b]; the pair that is shown when left out."),
+]
 Chance = Annotated[float, Field(gt=0, lt=0.5)]
 
-__all__ = ["BRIGHTEST", "Chance", "Finding", "Joined", "Rule", "Seconds", "StateName", "Watch"]
+__all__ = ["BRIGHTEST", "Chance", "Finding", "Joined", "Pair", "Rule", "Seconds", "StateName", "Watch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +55,7 @@ class Finding:
         verdict: what was found out, where the rule asks a question.
         left_s: stream time until `met` is as probable as not; None where nothing can be said.
         due_s: exposure at which the next look must come at the latest; None: whenever.
+        known: False where nothing can be said, so that the opposite cannot be said either.
     """
 
     met: bool
@@ -56,6 +65,7 @@ class Finding:
     verdict: str | None = None
     left_s: float | None = None
     due_s: float | None = None
+    known: bool = True
 
 
 class Watch(Protocol):
@@ -69,14 +79,34 @@ class Watch(Protocol):
 class Rule(BaseModel):
     """Parameters of a rule; `description` of each field is its documentation."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Strict: a rule that takes true for a number of photons would stop at the first.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
     told: ClassVar[str] = ""  # what it stops at, in a few words
 
-    for_s: float = Field(0.0, ge=0, allow_inf_nan=False, description="Stop only when it was met for so long, in s.")
+    for_s: float = Field(0.0, ge=0, le=LONGEST_S, description="Stop only when it was met for so long, in s.")
 
     def watch(self, plan: Plan, settings: Settings) -> Watch:
         """Begin; InputError where the question cannot be asked of this stream."""
         raise TypeError(f"{type(self).__name__}: a rule must define watch(plan, settings)")
+
+
+class Guarded:
+    """A rule that may break: then it looks no more and is not met, and neither the others nor the counting suffer."""
+
+    def __init__(self, name: str, inner: Watch) -> None:
+        self.name, self.inner = name, inner
+        self.broken: str | None = None
+
+    def look(self, evidence: Evidence) -> Finding:
+        """See Watch."""
+        if self.broken is None:
+            try:
+                return self.inner.look(evidence)
+            except Exception as error:  # whatever it is, and whoever wrote the rule
+                log.exception("the stop rule %s failed", self.name)
+                self.broken = f"rule {self.name}: failed, and looks no more: {type(error).__name__}: {error}"
+                evidence.broken.append(self.broken)
+        return unknown(self.broken)
 
 
 class Held:
@@ -113,7 +143,8 @@ class Joined:
         named = [(name, one) for (name, _), one in zip(self.parts, self.found, strict=True)]
         if self.how == "not":
             name, one = named[0]
-            return replace(one, met=not one.met, words=f"not {name}: {one.words}", tracks={}, verdict=None, left_s=None)
+            met = one.known and not one.met
+            return replace(one, met=met, words=f"not {name}: {one.words}", tracks={}, verdict=None, left_s=None)
         met = (any if self.how == "any" else all)(one.met for one in self.found)
         told = [(name, one) for name, one in named if one.met or not met]
         left = [one.left_s for one in self.found if not one.met]
@@ -143,4 +174,4 @@ def amount(name: str, have: float, want: float, told: str, elapsed_s: float, num
 
 def unknown(why: str, numbers: Mapping[str, Any] | None = None) -> Finding:
     """Finding of a look at which nothing can be said."""
-    return Finding(False, f"nothing can be said: {why}", {"reason": why} | dict(numbers or {}))
+    return Finding(False, f"nothing can be said: {why}", {"reason": why} | dict(numbers or {}), known=False)

@@ -6,23 +6,20 @@ gone by. A stream is cut there, so what a look sees depends on nothing but the p
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from streamer.answers import Tables
+from streamer.answers import Tables, plain
 from streamer.config import Settings
 from streamer.cuts import Cut
 from streamer.evidence import Evidence, Moment
 from streamer.plan import Plan
 from streamer.result import Axis, Result
-from streamer.rule import Finding
+from streamer.rule import LONGEST_S, Finding
 from streamer.stop_rules import begin
-
-log = logging.getLogger(__name__)
 
 LOOK_S = 0.05
 RARER = 100  # looks are at most this share of the time gone by apart
@@ -47,7 +44,6 @@ class Stopping:
         stop_tick, stop_photons: tick at which it stopped, and photons received until then.
         looks: how many so far.
         since_s: stream time from which the evidence counts.
-        broken: why the rules look no more, one line; None where they do.
         met_s: stream time at which the rules were first met, armed or not.
     """
 
@@ -68,7 +64,6 @@ class Stopping:
         self.stop_photons: int | None = None
         self.looks, self.since_s = 0, 0.0
         self.met_s: float | None = None
-        self.broken: str | None = None
         self._times: list[float] = []
         self._history: list[dict[str, float]] = []
         self._every = 1
@@ -95,8 +90,8 @@ class Stopping:
         self.looks += 1
         elapsed = moment.tick - evidence.began
         self._next = moment.tick + max(1, elapsed // (RARER * self.step)) * self.step
-        self.found = self._look(evidence)
-        if self.found.due_s is not None and self.found.due_s > evidence.elapsed_s:
+        self.found = self._watch.look(evidence)
+        if self.found.due_s is not None and evidence.elapsed_s < self.found.due_s <= LONGEST_S:
             due = evidence.began + round(self.found.due_s / self._plan.layout.tick_s)
             self._next = min(self._next, max(-(-due // self.step), moment.tick // self.step + 1) * self.step)
         self._remember(evidence.elapsed_s)
@@ -106,17 +101,6 @@ class Stopping:
             self.stopped, self.stop_tick, self.stop_photons = self.found, moment.tick, photons
         return self.stopped is not None
 
-    def _look(self, evidence: Evidence) -> Finding:
-        """What the rules find; one that breaks stops nothing, neither the run nor the counting, and is said."""
-        if self.broken is not None:
-            return Finding(False, self.broken)
-        try:
-            return self._watch.look(evidence)
-        except Exception as error:  # whatever it is, what was counted must not be lost
-            log.exception("the stop rules failed")
-            self.broken = f"stop rules: failed, and look no more: {type(error).__name__}: {error}"
-            return Finding(False, self.broken)
-
     def _remember(self, time_s: float) -> None:
         assert self.found is not None
         if self.looks % self._every and not self.found.met:
@@ -125,6 +109,11 @@ class Stopping:
         self._history.append(dict(self.found.tracks))
         if len(self._times) > MOST_POINTS:
             self._times, self._history, self._every = self._times[::2], self._history[::2], 2 * self._every
+
+    @property
+    def broken(self) -> list[str]:
+        """Rules that failed and look no more, a line each."""
+        return [] if self._evidence is None else self._evidence.broken
 
     @property
     def words(self) -> str | None:
@@ -146,8 +135,8 @@ class Stopping:
             "met": found is not None and found.met,
             "met_s": self.met_s,
             "left_s": None if found is None or found.left_s is None or math.isinf(found.left_s) else found.left_s,
-            "evidence": {} if found is None else dict(found.numbers),
-            "tracks": {} if found is None else dict(found.tracks),
+            "evidence": {} if found is None else finite(found.numbers),
+            "tracks": {} if found is None else finite(found.tracks),
             "since_s": self.since_s,
             "looks": self.looks,
             "tick": self.stop_tick,
@@ -165,3 +154,12 @@ class Stopping:
             "stopping", "curves", (Axis("time", "s", np.array(self._times, np.float64)),),
             {"share": shares.reshape(len(rows), len(self._times))}, rows, self.record(duration_s),
         )  # fmt: skip
+
+
+def finite(value: Any) -> Any:
+    """Plain JSON: what is no number, or has no end, is None, at any depth."""
+    if isinstance(value, Mapping):
+        return {str(key): finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(one) for one in value]
+    return plain(value)

@@ -1,5 +1,6 @@
 """Stopping: the same photon whatever the chunking and the way; what came late is no evidence; the record."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -215,12 +216,46 @@ def test_a_gap_over_several_looks_is_followed_by_one():
     assert pipeline.stopping.record(None)["used_s"] == pytest.approx(5.05)
 
 
-def test_rules_that_break_stop_nothing_and_say_so(dot):
+def test_a_rule_that_breaks_stops_nothing_is_said_and_leaves_the_others_alone(dot, monkeypatch):
     info, chunks, _ = dot
-    pipeline = Pipeline(info, Settings(stop={"rule": "photons", "photons": 10}, studies=()))
-    pipeline.stopping._watch.look = None
+    rules = {"any": [{"rule": "photons", "photons": 10}, {"rule": "exposure", "seconds": 1.5}]}
+    pipeline = Pipeline(info, Settings(stop=rules, studies=()))
+    monkeypatch.setattr(pipeline.stopping._watch.parts[0][1], "inner", None)
     for chunk in chunks:
         pipeline.feed(chunk)
+    assert pipeline.stream_s == pytest.approx(1.5)
+    assert any(line.startswith("rule photons: failed, and looks no more") for line in pipeline.warnings)
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {"rule": "exposure", "seconds": 1e9},
+        {"rule": "g2", "budget_s": 1e9, "for_s": 1e9},
+        {"rule": "dose", "power_uw": 1e-300, "dose_uj": 1e300},
+        {"rule": "dose", "power_uw": 1e308, "dose_uj": 1},
+        {"all": [{"rule": "dose", "power_uw": 1e308, "dose_uj": 1}, {"rule": "exposure", "seconds": 1}]},
+        {"rule": "drifted", "window_s": 1e-310},
+    ],
+)
+def test_odd_numbers_do_no_harm(dot, rules):
+    info, chunks, _ = dot
+    pipeline = run(info, chunks, Settings(stop=rules, studies=()))
+    json.dumps(pipeline.stopping.record(None), allow_nan=False)
+    assert pipeline.account.received + pipeline.account.after == sum(len(chunk.time) for chunk in chunks)
+
+
+def test_what_the_source_says_beyond_the_stop_is_no_part_of_the_run(dot):
+    info, chunks, _ = dot
+    pipeline = Pipeline(info, Settings(stop=G2, studies=()))
+    for chunk in chunks:
+        pipeline.feed(chunk)
+    pipeline.finish(StreamEnd("end of file", records=7, lost_records=3, doubts={"pairs": "found at the very end"}))
+    assert pipeline.end == StreamEnd(pipeline.stopped)
+
+
+def test_nothing_can_be_said_is_neither_met_nor_its_opposite():
+    rules = {"not": {"rule": "lifetime", "percent": 1}}
+    pipeline = analyse("simulate:steady", Settings(stop=rules, studies=()), {"duration": "1", "rate": "500"})
     assert pipeline.stopped is None
-    assert pipeline.received.sum() == sum(len(chunk.time) for chunk in chunks)
-    assert any(line.startswith("stop rules: failed") for line in pipeline.warnings)
+    assert "nothing can be said" in pipeline.stopping.record(None)["words"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,15 +42,15 @@ def bright_drift(
     """
     rate = counts / np.maximum(length_s, 1e-12)
     levels, errors = [], []
-    for one in np.unique(window):
-        own = window == one
-        if own.sum() < LEAST_SEGMENTS:
+    borders = [0, *(np.flatnonzero(np.diff(window)) + 1), len(window)]
+    for begin, stop in pairwise(borders):
+        if stop - begin < LEAST_SEGMENTS:
             continue
-        level = float(np.quantile(rate[own], QUANTILE))
+        own = rate[begin:stop]
+        level = float(np.quantile(own, QUANTILE))
         if level > dark_cps:
-            bright = own & (rate >= 0.7 * level)
             levels.append(level)
-            errors.append(level / max(float(counts[bright].sum()), 1.0) ** 0.5)
+            errors.append(level / max(float(counts[begin:stop][own >= 0.7 * level].sum()), 1.0) ** 0.5)
     if len(levels) <= TOGETHER:
         return BrightDrift(np.array(levels), None, levels[-1] if levels else None, errors[-1] if errors else None)
     before = np.lib.stride_tricks.sliding_window_view(np.array(levels[:-1]), TOGETHER)

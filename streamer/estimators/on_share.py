@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LEAST_CYCLES = 20  # from which their spread tells the error
-MOST_IN_ONE = 0.2  # of the time in one cycle: with more, dwells may have no mean, and then the share has no error
+MOST_IN_ONE = 0.05  # of the time in one cycle: with more, dwells may have no mean, and then the share has no error
 BATCHES = 16
 
 

@@ -80,7 +80,7 @@ class RatioEvidence:
         Args:
             central: new pairs about zero delay.
             reference: of each reference, new pairs or newly expected pairs.
-            signal: lower and upper limit of the share of the step's pairs that is signal.
+            signal: lower and upper limit of the share of all pairs so far that is signal.
         """
         self.central += int(central)
         self.reference += reference

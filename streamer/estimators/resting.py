@@ -50,6 +50,19 @@ def resting_levels(
     return slices
 
 
+def kept_shift(mean: float, *, above: bool, below: bool, reach: float = REACH) -> float:
+    """By how many counts the mean of the segments kept near a state's rate differs from that of all its segments.
+
+    Args:
+        mean: counts of a segment.
+        above, below: whether segments more than `reach` sigmas above (below) are left out.
+        reach: in sigmas.
+    """
+    density = math.exp(-(reach**2) / 2) / math.sqrt(2 * math.pi)
+    tail = 0.5 * math.erfc(reach / math.sqrt(2))
+    return math.sqrt(max(mean, 0.0)) * density * (int(below) - int(above)) / (1 - tail * (int(below) + int(above)))
+
+
 def switched_shift(
     lifetimes_ns: Sequence[float],
     rates_cps: Sequence[float] | NDArray[np.float64],

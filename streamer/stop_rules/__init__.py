@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from streamer.config import Settings
 from streamer.errors import InputError
 from streamer.plan import Plan
-from streamer.rule import Held, Joined, Rule, Watch
+from streamer.rule import LONGEST_S, Guarded, Held, Joined, Rule, Watch
 
 JOINS = ("any", "all", "not")
 DEEPEST = 8
@@ -62,7 +62,7 @@ def check(tree: Any, origin: str = "stop") -> None:
 
 def _held_for(tree: Mapping[str, Any], origin: str) -> float:
     held = tree.get("for_s", 0.0)
-    if isinstance(held, bool) or not isinstance(held, int | float) or not 0 <= held < float("inf"):
+    if isinstance(held, bool) or not isinstance(held, int | float) or not 0 <= held <= LONGEST_S:
         raise InputError(f"{origin}.for_s: must be a number of seconds, 0 or more, got {held!r}")
     return float(held)
 
@@ -98,7 +98,7 @@ def begin(tree: Mapping[str, Any], plan: Plan, settings: Settings, origin: str =
     watch: Watch
     if "rule" in tree:
         rule = _parameters(tree, origin)
-        watch, held = rule.watch(plan, settings), rule.for_s
+        watch, held = Guarded(str(tree["rule"]), rule.watch(plan, settings)), rule.for_s
     else:
         held = _held_for(tree, origin)
         how = next(key for key in JOINS if key in tree)

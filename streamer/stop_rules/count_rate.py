@@ -44,10 +44,11 @@ class Watch:
         """See Watch."""
         segments = evidence.segments
         since = evidence.moment.tick - self.rule.window_s / self.tick_s
-        last = segments[np.searchsorted(segments[:, 0], since) :]
+        # A long segment is of the window that it ends in; where none has ended, the last one is what is known.
+        last = segments[min(int(np.searchsorted(segments[:, 1], since, side="right")), max(len(segments) - 1, 0)) :]
         seconds = float((last[:, 1] - last[:, 0]).sum()) * self.tick_s
         if not seconds or "times" in evidence.moment.doubts:
-            return unknown(evidence.moment.doubts.get("times", "no segment was counted in the last moment"))
+            return unknown(evidence.moment.doubts.get("times", "no segment is over yet"))
         rates = last[:, 3:].sum(axis=0) / seconds
         at = int(np.argmax(rates))
         highest = float(rates[at])
@@ -59,5 +60,5 @@ class Watch:
         return Finding(
             highest > self.limit_cps, told,
             {"channel": int(self.detectors[at]), "rate_cps": highest, "limit_cps": self.limit_cps},
-            {"count rate": highest / self.limit_cps},
+            {"count rate": highest / self.limit_cps}, due_s=evidence.elapsed_s + self.rule.window_s,
         )  # fmt: skip

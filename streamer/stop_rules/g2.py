@@ -14,7 +14,7 @@ from streamer.estimators.intervals import NOT_SINGLE, SINGLE, UNDECIDED
 from streamer.evidence import Evidence
 from streamer.pair_evidence import PairEvidence
 from streamer.plan import Plan
-from streamer.rule import BRIGHTEST, Chance, Finding, Seconds, StateName
+from streamer.rule import BRIGHTEST, Chance, Finding, Pair, Seconds, StateName
 from streamer.rule import Rule as Contract
 
 UNDECIDABLE = "undecidable"
@@ -30,7 +30,7 @@ class Rule(Contract):
     state: StateName = BRIGHTEST
     error: Chance = Field(0.05, description="Chance of a wrong verdict, at any moment of the run.")
     gate_ns: float = Field(0.0, ge=0, description="Pairs count whose photons both come later after the excitation.")
-    pair: tuple[int, int] | None = Field(None, description="Channels [a, b]; the pair that is shown when left out.")
+    pair: Pair = None
     budget_s: Seconds | None = Field(None, description="Exposure in s within which a verdict has to come.")
     give_up: float = Field(
         0.05,
@@ -73,7 +73,8 @@ class Watch:
         low, high = ratio.limits(pairs.error) if met or ratio.accidental >= LEAST_PAIRS else (0.0, math.inf)
         numbers: dict[str, Any] = {
             "state": rule.state, "gate_ns": rule.gate_ns, "pair": list(pairs.pair), "error": rule.error,
-            "central": ratio.central, "accidental": ratio.accidental, "g2_0": plain(ratio.value),
+            "central": ratio.central, "accidental": ratio.accidental, "g2_0": pairs.emitter(ratio.value),
+            "g2_0_measured": plain(ratio.value),
             "low": low, "high": plain(high), "log_e_single": log_e.single, "log_e_not_single": log_e.not_single,
             "limit": limit, "signal": list(pairs.signal), "chance": None if ahead is None else ahead.chance,
             "reason": why,

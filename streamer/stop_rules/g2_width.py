@@ -12,7 +12,7 @@ from streamer.config import Positive, Settings
 from streamer.evidence import Evidence
 from streamer.pair_evidence import PairEvidence
 from streamer.plan import Plan
-from streamer.rule import BRIGHTEST, Chance, Finding, StateName, unknown
+from streamer.rule import BRIGHTEST, Chance, Finding, Pair, StateName, unknown
 from streamer.rule import Rule as Contract
 
 
@@ -25,7 +25,7 @@ class Rule(Contract):
     state: StateName = BRIGHTEST
     error: Chance = Field(0.05, description="Chance that g2(0) ever lies outside the limits.")
     gate_ns: float = Field(0.0, ge=0, description="Pairs count whose photons both come later after the excitation.")
-    pair: tuple[int, int] | None = Field(None, description="Channels [a, b]; the pair that is shown when left out.")
+    pair: Pair = None
 
     def watch(self, plan: Plan, settings: Settings) -> Watch:
         """Begin; InputError without pairs."""
@@ -46,7 +46,7 @@ class Watch:
         low, high = ratio.interval(pairs.error)
         numbers = {
             "state": rule.state, "central": ratio.central, "accidental": ratio.accidental,
-            "g2_0": plain(ratio.value), "low": low, "high": plain(high), "wanted": rule.half_width,
+            "g2_0": pairs.emitter(ratio.value), "low": low, "high": plain(high), "wanted": rule.half_width,
         }  # fmt: skip
         if pairs.why is not None:
             return unknown(pairs.why, numbers)

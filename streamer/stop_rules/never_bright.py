@@ -16,7 +16,7 @@ from streamer.rule import ROUNDING, Finding, Seconds
 from streamer.rule import Rule as Contract
 
 ABOVE = 5.0  # standard deviations of a segment above the background, where no rate is given
-LEAST_SEGMENTS = 3  # a single bright one may be a cosmic ray
+LEAST_BRIGHT = 3  # bins of light: a single one may be a cosmic ray
 
 
 class Rule(Contract):
@@ -46,15 +46,17 @@ class Watch:
 
     def __init__(self, seconds: float, cps: float, plan: Plan) -> None:
         self.seconds, self.cps = seconds, cps
-        self.level = plan.layout.scale.level_of_rate(cps)
+        self.scale = plan.layout.scale
+        self.level = self.scale.level_of_rate(cps)
 
     def look(self, evidence: Evidence) -> Finding:
         """See Watch."""
-        bright = int(evidence.tables["exposure"]["time"][self.level : -1, 1].sum())
-        numbers = {"bright_segments": bright, "bright_cps": self.cps, "live_s": evidence.live_s}
-        if bright >= LEAST_SEGMENTS:
-            return Finding(False, f"bright: {bright} segments above {self.cps:.4g} counts/s", numbers)
-        live = evidence.live_s
-        told = f"never above {self.cps:.4g} counts/s in {evidence.live_s:.4g} of {self.seconds:g} s"
+        # Of closed segments, whatever their length: what the open one holds is not known yet.
+        time = evidence.tables["exposure"]["time"][:, 0]
+        bright_s, live = (float(one.sum()) * self.scale.tick_s for one in (time[self.level : -1], time))
+        numbers = {"bright_s": bright_s, "bright_cps": self.cps, "live_s": live}
+        if bright_s >= LEAST_BRIGHT * self.scale.seconds * (1 - ROUNDING):
+            return Finding(False, f"bright: {bright_s:.3g} s above {self.cps:.4g} counts/s", numbers)
+        told = f"never above {self.cps:.4g} counts/s in {live:.4g} of {self.seconds:g} s"
         found = Finding(live >= self.seconds * (1 - ROUNDING), told, numbers, {"never bright": live / self.seconds})
         return replace(found, due_s=self.seconds, verdict="never bright" if found.met else None)

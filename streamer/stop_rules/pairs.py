@@ -10,7 +10,7 @@ from streamer.config import Positive, Settings
 from streamer.evidence import BRIGHTEST, Evidence
 from streamer.pair_evidence import PairEvidence
 from streamer.plan import Plan
-from streamer.rule import Finding, StateName, amount
+from streamer.rule import Finding, Pair, StateName, amount
 from streamer.rule import Rule as Contract
 
 
@@ -24,7 +24,7 @@ class Rule(Contract):
     )
     state: StateName = BRIGHTEST
     gate_ns: float = Field(0.0, ge=0, description="Pairs count whose photons both come later after the excitation.")
-    pair: tuple[int, int] | None = Field(None, description="Channels [a, b]; the pair that is shown when left out.")
+    pair: Pair = None
 
     def watch(self, plan: Plan, settings: Settings) -> Watch:
         """Begin; InputError without pairs."""

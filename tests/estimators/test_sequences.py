@@ -23,18 +23,18 @@ def telegraph(rng, n, on_s, off_s, bin_s=0.01):
 
 def test_the_error_of_the_on_share_is_that_of_many_runs():
     rng = np.random.default_rng(1)
-    found = [on_share(telegraph(rng, 3000, 0.3, 0.2), np.full(3000, 0.01)) for _ in range(200)]
+    found = [on_share(telegraph(rng, 12_000, 0.3, 0.2), np.full(12_000, 0.01)) for _ in range(100)]
     values = np.array([one.value for one in found])
     errors = np.array([one.error for one in found])
-    assert values.mean() == pytest.approx(0.6, abs=4 * values.std() / 200**0.5)
-    assert 0.95 * values.std() < errors.mean() < 1.4 * values.std()
+    assert values.mean() == pytest.approx(0.6, abs=4 * values.std() / 100**0.5)
+    assert 0.85 * values.std() < errors.mean() < 1.4 * values.std()
 
 
 def test_noise_that_cuts_cycles_does_not_make_the_error_small():
     rng = np.random.default_rng(2)
-    clean = [telegraph(rng, 3000, 0.6, 0.4) for _ in range(100)]
+    clean = [telegraph(rng, 12_000, 0.4, 0.2) for _ in range(60)]
     spread = np.std([one.mean() for one in clean])
-    noisy = [on_share(one ^ (rng.random(3000) < 0.03), np.full(3000, 0.01)).error for one in clean]
+    noisy = [on_share(one ^ (rng.random(12_000) < 0.03), np.full(12_000, 0.01)).error for one in clean]
     assert np.mean(noisy) > 0.8 * spread
 
 
@@ -42,6 +42,23 @@ def test_few_cycles_or_one_that_is_most_of_the_time_have_no_share():
     assert "needed" in on_share(np.array([True, False] * 5), np.ones(10)).reason
     on = np.array([True, False] * 30 + [True] * 100 + [False, True])
     assert "no mean yet" in on_share(on, np.ones(len(on))).reason
+
+
+def test_dwells_of_a_power_law_are_not_taken_for_cycles_that_tell_an_error():
+    """Exponent 1.5, cut at 20 s, runs of 300 s: where an error is told, the truth is within three of it."""
+    rng, told, far = np.random.default_rng(4), 0, 0
+    for _ in range(150):
+        states, dwells = [], []
+        while sum(dwells) < 300:
+            states.append(len(states) % 2 == 0)
+            dwells.append((0.01**-0.5 - rng.random() * (0.01**-0.5 - 20**-0.5)) ** -2)
+        on = np.repeat(states, np.maximum(np.round(np.array(dwells) * 100).astype(int), 1))[:30_000]
+        found = on_share(on, np.full(len(on), 0.01))
+        if found.value is not None:
+            told += 1
+            far += abs(found.value - 0.5) > 3 * found.error
+    assert far <= 0.05 * 150
+    assert told < 100
 
 
 def stretch(rates):
@@ -53,7 +70,6 @@ def test_dark_stretches_by_hand():
     assert (found.dark_s, found.before, found.longest_s, found.bright) == (1.5, 1, 1.0, True)
     assert found.exponential == pytest.approx(2 / (1 + 1.5 / 1.0))
     assert found.power_law == pytest.approx(1.5**-0.5)
-    assert stretch([1, 2, 1]) == stretch([1, 2, 1])
     assert not stretch([1, 2, 1]).bright
     assert stretch([1, 1, 100]).dark_s == 0.0
     # One segment just above the border is noise, two or one far up are light.

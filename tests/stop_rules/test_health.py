@@ -81,3 +81,18 @@ def test_pile_up_names_the_channel():
     assert record["evidence"]["rate_cps"] == pytest.approx(24_000, rel=0.1)
     assert not tried(rule, duration=5, rate_hz="1e6", rate=10_000, split=0.2)[1]["stopped"]
     assert pipeline.stream_s < 0.2
+
+
+def test_segments_of_any_length_are_seen_as_bright_and_counted():
+    changes = {"segments": "changes"}
+    _, record = tried({"rule": "never_bright", "cps": 5000, "seconds": 2}, settings=changes, duration=5, rate=30_000)
+    assert not record["stopped"]
+    rule = {"rule": "count_rate", "cps": 5000, "window_s": 0.5}
+    assert tried(rule, settings=changes, duration=5, rate=30_000)[1]["stopped"]
+
+
+def test_a_burst_is_seen_late_in_a_run_too():
+    """After 200 s looks are 2 s apart, but this rule asks for one in each of its windows."""
+    rule = {"rule": "count_rate", "cps": 1e9, "window_s": 0.2}
+    pipeline, _ = tried(rule, duration=60, rate=500)
+    assert pipeline.stopping.looks > 0.9 * 60 / 0.2

@@ -48,3 +48,24 @@ def outside(seed):
 def test_lifetime_on_fraction_and_g2_at_all_looks():
     times = [sum(column) for column in zip(*(outside(seed) for seed in range(DOTS)), strict=True)]
     assert all(one <= MOST_OUTSIDE for one in times), times
+
+
+def rate_outside(seed):
+    """Whether the bright state's true rate was ever outside its limits; the same dot without the drift."""
+    options = {key: value for key, value in DOT.items() if key != "drift_collection"}
+    source = open_source("simulate:", {**options, "seed": str(seed)})
+    pipeline = Pipeline(source.info, Settings(stop={"rule": "rate", "percent": 1}, studies=()))
+    pipeline.stopping.armed = False
+    true, out = source.info.truth["states"][1]["rate_cps"], False
+    for chunk in source.chunks():
+        pipeline.feed(chunk)
+        seen = {} if pipeline.stopping.found is None else pipeline.stopping.found.numbers
+        if "rate_cps" in seen:
+            out |= abs(seen["rate_cps"] / true - 1) > seen["half_width_percent"] / 100
+    return out
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_rate_at_all_looks():
+    assert sum(rate_outside(seed) for seed in range(60)) <= 8

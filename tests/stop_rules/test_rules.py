@@ -47,6 +47,11 @@ def test_every_rule_stands_in_the_documentation_with_its_parameters():
         ({"any": [{"rule": "g2"}, {"rule": "photons", "photons": -1}]}, "stop.any[1].photons: "),
         ({"not": {"rule": "g2"}, "for_s": -1}, "stop.for_s: must be a number of seconds"),
         ({"rule": "exposure", "seconds": float("nan")}, "stop.seconds: "),
+        ({"rule": "exposure", "seconds": 1e308}, "stop.seconds: "),
+        ({"rule": "exposure", "seconds": True}, "stop.seconds: "),
+        ({"rule": "photons", "photons": True}, "stop.photons: "),
+        ({"rule": "photons", "photons": "100"}, "stop.photons: "),
+        ({"rule": "g2", "for_s": float("inf")}, "stop.for_s: "),
     ],
 )
 def test_a_tree_that_cannot_be_is_one_line_with_its_place(tree, line):
