@@ -29,11 +29,11 @@ class CwDot:
         segment: windows; five of them make the shortest time between looks.
     """
 
-    rate: float = 0.005
-    k: float = 0.04
-    far: float = 80.0
-    reach: float = 200.0
-    segment: float = 3200.0
+    rate: float = 0.02
+    k: float = 0.16
+    far: float = 25.0
+    reach: float = 50.0
+    segment: float = 200.0
 
     @property
     def dip(self) -> float:

@@ -34,13 +34,13 @@ class Dot:
         threshold: photons above which a segment is bright.
     """
 
-    rate: float = 0.02
+    rate: float = 0.03
     background: float = 0.0
     dim: float = 0.1
     dwells: tuple[float, float] | None = None
     power: float | None = None
     drift: float = 1.0
-    segment: int = 200
+    segment: int = 100
     threshold: float = -1.0
 
     def segments(self, accidental: float) -> int:

@@ -29,10 +29,10 @@ from streamer.estimators.intervals import NOT_SINGLE, SINGLE, UNDECIDED
 
 Floats = NDArray[np.float64]
 
-# Bets are on r below (above) so many times r0. Chosen so that the pairs needed stay within 1.3 of Wald's bound for r of
-# 0.02 to 0.3 and 0.7 to 1.5 at r0 = 0.5: see docs/stopping.md.
-BELOW, BELOW_WEIGHTS = np.array([0.06, 0.25, 0.45, 0.7, 0.87]), np.array([1.0, 1.0, 0.8, 0.5, 0.2])
-ABOVE, ABOVE_WEIGHTS = np.array([1.15, 1.35, 1.8, 2.6, 4.0]), np.array([0.15, 0.6, 1.0, 1.0, 0.3])
+# Bets are on r below (above) so many times r0. Chosen by search for the fewest pairs, as multiples of Wald's bound: where
+# they are most at r0 = 0.5, for r of 0.02 to 0.3 and 0.7 to 1, within 1.3; 1.5 at 0.4 and 0.6 (docs/stopping-promise.md).
+BELOW, BELOW_WEIGHTS = np.array([0.06, 0.22, 0.45, 0.63, 0.8]), np.array([1.0, 0.4, 0.37, 0.6, 0.27])
+ABOVE, ABOVE_WEIGHTS = np.array([1.15, 1.27, 1.6, 2.0, 4.0]), np.array([0.1, 0.5, 1.0, 0.5, 0.1])
 
 MOST = 3.0  # candidates of g go so far
 CANDIDATES: Floats = np.concatenate([np.arange(1, 201) / 200, 1.0 * (MOST / 1.0) ** (np.arange(1, 41) / 40)])

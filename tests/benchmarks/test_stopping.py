@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from benchmarks.stopping import cw_dots, dots, twin
-from benchmarks.stopping.study import steps_of
 from benchmarks.stopping.cases import CASES, Case
+from benchmarks.stopping.study import steps_of
 from streamer.estimators.g2 import MIN_SIDE_PAIRS
 from streamer.estimators.intervals import coin_interval
 from streamer.estimators.ratio_evidence import RatioEvidence
