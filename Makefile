@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test papers test-slow coverage fuzz lint bench data clean
+.PHONY: demo test papers test-slow coverage stopping fuzz lint bench data clean
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed; set PYTHON=..." >&2; exit 2; }
@@ -22,6 +22,12 @@ test-slow: $(VENV)/ready
 
 coverage: $(VENV)/ready  ## docs/coverage.md: whether every printed interval holds the truth of 1000 simulated emitters
 	$(BIN)/python -m tests.coverage --write
+
+stopping: $(VENV)/bench  ## docs/stopping-promise.md: verdicts that stop a run, on 10 000 simulated dots, and beside SPARQ; an hour
+	$(BIN)/python -m benchmarks.stopping --write
+	$(BIN)/python -m benchmarks.stopping --program --write
+	$(BIN)/python -m benchmarks.stopping_sparq --write
+	$(BIN)/python -m benchmarks.stopping_certifier --write
 
 papers: $(VENV)/ready  ## docs/papers.md: every number of the source papers, recovered from simulated emitters
 	$(BIN)/python -m tests.papers --write

@@ -1,4 +1,4 @@
-"""Whether verdicts on g2(0) keep their promise: `python -m benchmarks.stopping [--dots 10000] [--write] [--program]`."""
+"""Whether verdicts on g2(0) keep their promise: `python -m benchmarks.stopping [--program] [--write]`."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def say(line: str) -> None:
 def many(names: list[str], dots: int, processes: int, keep: Path | None, write: bool) -> None:
     """Every case, or those of `keep`, told line by line."""
     told = [json.loads(line) for line in keep.read_text().splitlines()] if keep and keep.exists() else []
-    had = {one["case"] for one in told}
+    had = {(one["case"], one["g"]) for one in told}
     began = time.monotonic()
-    for row in study([name for name in names if name not in had], dots, processes):
+    for row in study(names, dots, processes, had):
         told.append(summary(row))
         say(f"{row.case} ({row.state}): " + " | ".join(page.line(told[-1])) + f" | {time.monotonic() - began:.0f} s")
         if keep:
@@ -39,7 +39,9 @@ def main() -> None:
     parser.add_argument("--dots", type=int, default=None, help="per line; 10000, or 250 of the whole program")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--only", nargs="+", metavar="NAME", default=[case.name for case in CASES])
-    parser.add_argument("--keep", type=Path, help="file that lines are put into; cases that are there are not run")
+    parser.add_argument(
+        "--keep", type=Path, help="file that lines are put into; lines that are there are not run again"
+    )
     parser.add_argument("--program", action="store_true", help="through the whole program instead")
     parser.add_argument("--write", action="store_true", help=f"write the part of {page.PAGE.name}")
     asked = parser.parse_args()

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 LAGS = 10  # on either side
 RARER = 100  # looks are at most this share of the time gone by apart, as in streamer.stopping
+MOST_EXTRA = 50  # background photons in a pulse: where rounding would never end
 MOST_NEAR = 64  # events within LAGS pulses that can be remembered: at most one a pulse
 CENTRAL, SIDE, PHOTONS_A, PHOTONS_B, PRODUCT, PULSES = range(6)
 
@@ -79,7 +80,34 @@ def _dwell(rng, mean, power, segment):  # type: ignore[no-untyped-def]
     if power > 0:  # the law of a power between 1 and 1000 segments, drawn by its inverse
         rise = 1.0 - power
         return max(1, int(segment * (1 + rng.random() * (1000.0**rise - 1)) ** (1 / rise)))
-    return max(1, int(math.ceil(rng.exponential(mean * segment))))
+    return max(1, math.ceil(rng.exponential(mean * segment)))
+
+
+@njit(cache=False)
+def _photons(rng, lit, some, two, background, empty):  # type: ignore[no-untyped-def]
+    """Photons on a and b of a pulse that is not empty; chances of signal or background, of signal, of two of it."""
+    which = rng.random() * lit
+    photons = 0 if which >= some else 2 if which < two else 1
+    a = 0
+    for _ in range(photons):
+        a += rng.random() < 0.5
+    b = photons - a
+    if background > 0:
+        # Poisson by inversion; not none where the pulse would be empty.
+        level = rng.random()
+        if photons == 0:
+            level = empty + level * (1 - empty)
+        term = total = empty
+        extra = 0
+        while level > total and extra < MOST_EXTRA:
+            extra += 1
+            term *= background / extra
+            total += term
+            if rng.random() < 0.5:
+                a += 1
+            else:
+                b += 1
+    return a, b
 
 
 @njit(cache=False)
@@ -116,49 +144,25 @@ def _draw(counts, ends, rng, r, signal, dim, background, on, off, power, fall, s
                         break
                     continue
                 now = pulse + 1
-                which = rng.random() * lit
-                photons = 0 if which >= some else 2 if which < two else 1
-                a = 0
-                for _ in range(photons):
-                    a += rng.random() < 0.5
-                b = photons - a
-                if background > 0:
-                    # Poisson by inversion; not none where the pulse would be empty.
-                    level_u = rng.random()
-                    if photons == 0:
-                        level_u = empty_background + level_u * (1 - empty_background)
-                    term = total = empty_background
-                    extra = 0
-                    while level_u > total and extra < 50:
-                        extra += 1
-                        term *= background / extra
-                        total += term
-                        if rng.random() < 0.5:
-                            a += 1
-                        else:
-                            b += 1
+                a, b = _photons(rng, lit, some, two, background, empty_background)
                 while first < last and at_pulse[first % MOST_NEAR] < pulse - LAGS:
                     first += 1
                 for at in range(first, last):
                     pairs = a * near_b[at % MOST_NEAR] + b * near_a[at % MOST_NEAR]
                     all_side += pairs
-                    if at_pulse[at % MOST_NEAR] >= start:
-                        own_side += pairs
+                    own_side += pairs * (at_pulse[at % MOST_NEAR] >= start)
                 at_pulse[last % MOST_NEAR], near_a[last % MOST_NEAR], near_b[last % MOST_NEAR] = pulse, a, b
                 last += 1
                 all_central += a * b
-                a_sum += a
-                b_sum += b
+                a_sum, b_sum = a_sum + a, b_sum + b
             level *= fall
-            for state in range(2):
-                if state == 1 and a_sum + b_sum <= threshold:
-                    continue
+            for state in range(1 + (a_sum + b_sum > threshold)):
                 row = counts[dot, look, state]
-                row[0] += all_central
-                row[1] += all_side if state == 0 else own_side
-                row[2] += a_sum
-                row[3] += b_sum
-                row[4] += a_sum * b_sum / segment
-                row[5] += segment
+                row[CENTRAL] += all_central
+                row[SIDE] += own_side if state else all_side
+                row[PHOTONS_A] += a_sum
+                row[PHOTONS_B] += b_sum
+                row[PRODUCT] += a_sum * b_sum / segment
+                row[PULSES] += segment
             if number + 1 == ends[look]:
                 look += 1

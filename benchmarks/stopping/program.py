@@ -89,9 +89,9 @@ def one(kind: int, g: float, seed: int) -> tuple[str, float, float]:
 
 HEAD = """## Through the whole program
 
-`python -m benchmarks.stopping --program --write` ({dots} dots a line): photons of `simulate`, 5 MHz, two detectors of about
-20 kcps each when bright, no dead time, through the pipeline with `{{rule = "g2", budget_s = {budget:g}}}`, which finds
-the states itself while it runs. Blinking: bright for 0.2 s, dark at a ninth of the yield for 0.15 s in the mean,
+`python -m benchmarks.stopping --program --write` ({dots} dots a line): photons of `simulate`, 5 MHz, two detectors of
+about 20 kcps each when bright, no dead time, through the pipeline with `{{rule = "g2", budget_s = {budget:g}}}`, which
+finds the states itself while it runs. Blinking: bright for 0.2 s, dark at a ninth of the yield for 0.15 s in the mean,
 {background:g} background counts/s on each detector (told to the program), and the light falls by 6 % of its start per
 second. g2(0) is that of either state, without background. The rule may give up early (*undecidable*) when a verdict
 within the budget is improbable.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import multiprocessing
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
@@ -176,12 +176,16 @@ class Row:
         return 1 + (self.g - 1) * self.signal, 1 + (HALF - 1) * self.signal, self.found.weight
 
 
-def study(names: Sequence[str], count: int, processes: int = 2) -> Iterator[Row]:
-    """Every case with one of these names at every truth of it."""
+def study(
+    names: Sequence[str], count: int, processes: int = 2, had: Container[tuple[str, float]] = ()
+) -> Iterator[Row]:
+    """Every case with one of these names at every truth of it, but those that one had."""
     with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
         waiting = []
         for at, case in enumerate(CASES):
-            for g in case.truths if case.name in names else ():
+            for g in case.truths:
+                if case.name not in names or (case.name, g) in had:
+                    continue
                 parts = [min(PART, count - done) for done in range(0, count, PART)]
                 jobs = [pool.submit(part, at, g, some, number) for number, some in enumerate(parts)]
                 waiting.append((case, g, jobs))

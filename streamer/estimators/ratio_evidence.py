@@ -29,8 +29,8 @@ from streamer.estimators.intervals import NOT_SINGLE, SINGLE, UNDECIDED
 
 Floats = NDArray[np.float64]
 
-# Bets are on r below (above) so many times r0. Chosen by search for the fewest pairs, as multiples of Wald's bound: where
-# they are most at r0 = 0.5, for r of 0.02 to 0.3 and 0.7 to 1, within 1.3; 1.5 at 0.4 and 0.6 (docs/stopping-promise.md).
+# Bets are on r below (above) so many times r0. Found by a search that makes the worst case of r far from r0 = 0.5 best:
+# pairs within 1.3 of Wald's bound for r of 0.02 to 0.3 and 0.7 to 1; 1.5 at 0.4 and 0.6. See docs/stopping-promise.md.
 BELOW, BELOW_WEIGHTS = np.array([0.06, 0.22, 0.45, 0.63, 0.8]), np.array([1.0, 0.4, 0.37, 0.6, 0.27])
 ABOVE, ABOVE_WEIGHTS = np.array([1.15, 1.27, 1.6, 2.0, 4.0]), np.array([0.1, 0.5, 1.0, 0.5, 0.1])
 
@@ -80,7 +80,7 @@ class RatioEvidence:
         Args:
             central: new pairs about zero delay.
             reference: of each reference, new pairs or newly expected pairs.
-            signal: lower and upper limit of the share of all pairs so far that is signal.
+            signal: lower and upper limit of the share of the step's pairs that is signal.
         """
         self.central += int(central)
         self.reference += reference
@@ -121,10 +121,10 @@ class RatioEvidence:
         return NOT_SINGLE if not_single >= limit else UNDECIDED
 
     def limits(self, error: float) -> tuple[float, float]:
-        """Lower and upper limit of the mean g of the pairs so far, each at all moments but for a chance of `error`.
+        """Lower and upper limit of the mean g of the pairs so far, each wrong at any moment with a chance of `error`.
 
-        They are those of the verdict: where the upper is 0.5 or less it is "single". They are rounded outwards to the
-        nearest candidate; the lower is 0 and the upper infinite where nothing is ruled out.
+        They are those of the verdict: below 0.5 it is "single". They are rounded outwards to the nearest candidate; the
+        lower is 0 and the upper infinite where nothing is ruled out.
         """
         limit = -np.log(error)
         too_high, too_low = self._mixed(0) >= limit, self._mixed(1) >= limit

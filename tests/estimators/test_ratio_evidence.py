@@ -13,14 +13,14 @@ SIDE = 20.0
 
 
 def naive_log_e(steps, references, g, side):
-    """Of the mixture of bets below (side 0) or above r0, step by step and bet by bet; the smallest of the references."""
+    """Of the mixture of bets below (side 0) or above r0, step by step, bet by bet; the smallest of the references."""
     bets, weights = ((BELOW, BELOW_WEIGHTS), (ABOVE, ABOVE_WEIGHTS))[side]
     least = min((weight for weight in references if weight is not None), default=math.inf)
     found = []
     for at, reference in enumerate(references):
         total = 0.0
-        for bet, weight in zip(bets, weights, strict=True):
-            bet = min(bet, 1 + 0.9 * least / MOST)
+        for wished, weight in zip(bets, weights, strict=True):
+            bet = min(wished, 1 + 0.9 * least / MOST)
             wealth = 1.0
             for central, sides, shares in steps:
                 ends = [1 + (g - 1) * share for share in shares]
