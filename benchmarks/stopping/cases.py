@@ -83,4 +83,12 @@ CASES = (
         truths=(0.1, 0.2, 0.3, 0.5, 0.7, 1.0),
         most=400.0,
     ),
+    Case(
+        "denser",
+        "steady, 0.2 photons per pulse and detector, as no dot has them: pairs share photons even more, so centre and "
+        "side go up and down together, and fewer verdicts are wrong",
+        Dot(0.2, segment=2),
+        truths=(0.3, 0.5, 0.7),
+        most=400.0,
+    ),
 )

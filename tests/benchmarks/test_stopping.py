@@ -5,9 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks.stopping import cw_dots, dots, twin
+from benchmarks.stopping import cw_dots, dots, page, twin
 from benchmarks.stopping.cases import CASES, Case
-from benchmarks.stopping.study import steps_of
+from benchmarks.stopping.study import NOT_SINGLE, SINGLE, Row, Stops, judge, steps_of
+from benchmarks.stopping.summary import summary
 from streamer.estimators.g2 import MIN_SIDE_PAIRS
 from streamer.estimators.intervals import coin_interval
 from streamer.estimators.ratio_evidence import RatioEvidence
@@ -53,7 +54,7 @@ def test_a_fixed_exposure_needs_more_than_walds_bound(r):
 
 
 @pytest.mark.parametrize("g", [0.1, 0.5, 1.0])
-@pytest.mark.parametrize("name", ["steady", "dense", "background", "telegraph", "power law", "all at once"])
+@pytest.mark.parametrize("name", ["steady", "dense", "denser", "background", "telegraph", "power law", "all at once"])
 def test_pairs_of_pulsed_dots_have_the_true_ratio(name, g):
     case = next(case for case in CASES if case.name == name)
     ends = dots.look_ends(case.dot.segments(100))
@@ -93,3 +94,39 @@ def test_looks_are_on_the_grid_of_the_program():
     assert ends[:200].tolist() == list(range(1, 201))
     assert (np.diff(ends) <= np.maximum(ends[:-1] // 100, 1)).all()
     assert ends[-1] == 1000
+
+
+@pytest.mark.parametrize("name", ["dense", "all at once", "cw"])
+def test_the_promise_is_kept_by_some_hundred_dots_at_the_edge(name):
+    case = next(case for case in CASES if case.name == name)
+    count = 300
+    for steps in steps_of(case, 0, 0.5, count, 8):
+        found = judge(steps, 0.5)
+        chance = 3 * math.sqrt(0.05 * 0.95 / count)
+        assert (found.stops[0.05].verdict == SINGLE).mean() <= 0.05 + chance
+        assert found.outside.mean() <= 0.05 + chance
+        if 0.0 in found.stops:
+            assert (found.stops[0.0].verdict == SINGLE).mean() > 0.12  # who looks at a fixed interval breaks it
+
+
+def test_lines_of_the_page_are_told_from_dots():
+    case = next(case for case in CASES if case.name == "steady")
+    rows = [Row("steady", 0, g, judge(next(steps_of(case, 0, g, 100, 9)), g)) for g in (0.1, 0.5, 1.0)]
+    told = [summary(row) for row in rows]
+    assert [one["wrong"] for one in told][::2] == [0.0, 0.0]
+    for one in (told[0], told[2]):
+        assert 0.9 < one["pairs"] / one["bound"] < 1.5
+        assert 1.0 < one["fixed"] / one["pairs"] < one["fixed_for"] / one["pairs"]
+    assert told[1]["bound"] is None
+    text = page.dots_part(told)
+    assert "### Steady" in text
+    assert text.count("\n| 0.1 | 0 |") == 1
+
+
+def test_sparq_is_given_the_same_pairs():
+    theirs = pytest.importorskip("benchmarks.stopping_sparq", reason="sparq-triage is in the bench extra").theirs
+    central, side = np.array([[0.0, 1.0, 0.0], [30.0, 0.0, 0.0]]), np.array([[40.0, 21.0, 400.0], [60.0, 40.0, 0.0]])
+    stops = theirs(central, side, 0.25, 1.0)
+    assert isinstance(stops, Stops)
+    assert stops.verdict.tolist() == [SINGLE, NOT_SINGLE]
+    assert stops.pairs.tolist() == [462.0, 90.0]
