@@ -30,7 +30,8 @@ from streamer.estimators.intervals import NOT_SINGLE, SINGLE, UNDECIDED
 Floats = NDArray[np.float64]
 
 # Bets are on r below (above) so many times r0. Found by a search that makes the worst case of r far from r0 = 0.5 best:
-# pairs within 1.3 of Wald's bound for r of 0.02 to 0.3 and 0.7 to 1; 1.5 at 0.4 and 0.6. See docs/stopping-promise.md.
+# pairs within 1.3 of Wald's bound for r of 0.02 to 0.3 and 0.7 to 1 (1.32 with the smaller of two references), 1.5 at
+# 0.4 and 0.6. See docs/stopping-promise.md.
 BELOW, BELOW_WEIGHTS = np.array([0.06, 0.22, 0.45, 0.63, 0.8]), np.array([1.0, 0.4, 0.37, 0.6, 0.27])
 ABOVE, ABOVE_WEIGHTS = np.array([1.15, 1.27, 1.6, 2.0, 4.0]), np.array([0.1, 0.5, 1.0, 0.5, 0.1])
 
