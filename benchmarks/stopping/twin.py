@@ -28,13 +28,12 @@ def log_e(central: Floats, references: Floats, weights: tuple[float | None, ...]
         central: new pairs at every look, [dots, looks].
         references: new pairs, or newly expected pairs, [references, dots, looks].
         weights: one per reference, None where it is an expectation.
-        signal: share of the step's pairs that is signal, [dots, looks].
+        signal: share of the pairs so far that is signal, [dots, looks].
         g: the emitter's own.
     """
     r0 = np.maximum(1 + (g - 1) * signal, 0.0)
-    steady = signal.size == 1
     centre = central.cumsum(axis=1)
-    sums = references.cumsum(axis=2) if steady else references
+    sums = references.cumsum(axis=2)
     least = min((weight for weight in weights if weight is not None), default=math.inf)
     found = np.full((2, *central.shape), np.inf)
     for side, (times, shares) in enumerate(SIDES):
@@ -43,7 +42,7 @@ def log_e(central: Floats, references: Floats, weights: tuple[float | None, ...]
             terms = []
             for bet, share in zip(bets, shares / shares.sum(), strict=True):
                 lost = (-r0 * (bet - 1) if weight is None else np.log1p(-r0 * (bet - 1) / weight)) * reference
-                terms.append(math.log(bet) * centre + (lost if steady else lost.cumsum(axis=1)) + math.log(share))
+                terms.append(math.log(bet) * centre + lost + math.log(share))
             most = np.maximum.reduce(terms)
             total = most + np.log(sum(np.exp(term - most) for term in terms))
             found[side] = np.minimum(found[side], total)

@@ -14,7 +14,8 @@ pairs is known instead of a reference, the second term is -r0 (exp(theta) - 1) d
 e-value counts: it keeps the promise if any one of them is right.
 
 An uncorrelated background leaves the share rho of the pairs as signal (see `streamer.estimators.background`), so that
-r0 = 1 + (g - 1) rho for the emitter's own g; rho may differ from step to step and be known within limits only.
+r0 = 1 + (g - 1) rho for the emitter's own g. Here rho is that of all pairs so far, known within limits at least, and so
+is r0: were each step judged by the rho of those before it, a dot that fades would look less single than it is.
 """
 
 from __future__ import annotations
@@ -70,10 +71,8 @@ class RatioEvidence:
         above = np.minimum(ABOVE, 1.0 + 0.9 * least / MOST)  # a bet must leave something, whatever comes
         self._theta = (np.log(BELOW), np.log(above))
         self._weight = tuple(np.log(w / w.sum()) for w in (BELOW_WEIGHTS, ABOVE_WEIGHTS))
-        shape = (len(self.references), len(candidates))
-        self._log_e = tuple(np.zeros((*shape, len(theta))) for theta in self._theta)
-        self._signal: tuple[float, float] | None = None
-        self._against: tuple[list[Floats], ...] = ()  # log e per pair of each reference, at this share of signal
+        self._signal = STEADY
+        self._against = self._bets(STEADY)  # log e per pair of each reference, at this share of signal
 
     def add(self, central: int, reference: Sequence[float], signal: tuple[float, float] = STEADY) -> None:
         """Count a step.
@@ -81,30 +80,28 @@ class RatioEvidence:
         Args:
             central: new pairs about zero delay.
             reference: of each reference, new pairs or newly expected pairs.
-            signal: lower and upper limit of the share of the step's pairs that is signal.
+            signal: lower and upper limit of the share of all pairs so far that is signal.
         """
         self.central += int(central)
         self.reference += reference
         if signal != self._signal:
             self._signal, self._against = signal, self._bets(signal)
-        for side, against in enumerate(self._against):
-            self._log_e[side][...] += self._theta[side] * central
-            for at, new in enumerate(reference):
-                self._log_e[side][at] += against[at] * new
 
-    def _bets(self, signal: tuple[float, float]) -> tuple[list[Floats], ...]:
-        """Of either side and each reference, log e per reference pair: float64[candidates, bets]."""
+    def _bets(self, signal: tuple[float, float]) -> tuple[Floats, ...]:
+        """Of either side, log e per reference pair: float64[references, candidates, bets]."""
         ends = 1.0 + (self.candidates - 1.0)[:, None] * np.array(signal)
         # Nothing may be claimed that one end of what the background may be would not allow.
         against = []
         for r0, theta in zip((ends.min(axis=1), ends.max(axis=1)), self._theta, strict=True):
             bet = np.maximum(r0, 0.0)[:, None] * np.expm1(theta)
-            against.append([-bet if weight is None else np.log1p(-bet / weight) for weight in self.references])
+            lost = [-bet if weight is None else np.log1p(-bet / weight) for weight in self.references]
+            against.append(np.array(lost))
         return tuple(against)
 
     def _mixed(self, side: int, at: slice = slice(None)) -> Floats:
         """Of every candidate (of those `at`), log e of the mixture; float64[candidates]."""
-        mixed: Floats = _log_sum(self._log_e[side][:, at] + self._weight[side]).min(axis=0)
+        log_e = self._theta[side] * self.central + self._against[side][:, at] * self.reference[:, None, None]
+        mixed: Floats = _log_sum(log_e + self._weight[side]).min(axis=0)
         return mixed
 
     @property

@@ -22,9 +22,9 @@ def naive_log_e(steps, references, g, side):
         for wished, weight in zip(bets, weights, strict=True):
             bet = min(wished, 1 + 0.9 * least / MOST)
             wealth = 1.0
-            for central, sides, shares in steps:
-                ends = [1 + (g - 1) * share for share in shares]
-                r0 = max(min(ends) if side == 0 else max(ends), 0.0)
+            ends = [1 + (g - 1) * share for share in steps[-1][2]]  # the share is that of all so far
+            r0 = max(min(ends) if side == 0 else max(ends), 0.0)
+            for central, sides, _ in steps:
                 wealth *= bet**central
                 if reference is None:
                     wealth *= math.exp(-r0 * (bet - 1) * sides[at])
