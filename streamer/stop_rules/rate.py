@@ -43,6 +43,9 @@ class Watch:
         rule, levels = self.rule, evidence.levels(self.rule.state, resting=True)
         if levels is None or "times" in evidence.moment.doubts:
             return unknown(evidence.moment.doubts.get("times", f"there is no {rule.state} state yet"))
+        mixture = evidence.states.mixture if rule.state != ALL and evidence.states is not None else None
+        if mixture is not None and not mixture.fits:
+            return unknown(f"the states do not explain the trace yet ({mixture.reason or 'too few segments'})")
         exposure = evidence.tables["exposure"]
         photons = int(exposure["photons"][levels].sum())
         seconds = float(exposure["time"][levels, 0].sum()) * self.tick_s
