@@ -40,10 +40,8 @@ Wald's bound is log(1/error) / KL(p(r) || p(0.5)) pairs, p(r) = r / (r + 20): no
 background r is 1 + (g - 1) times the share of the pairs that is signal, and 0.5 moves alike: what is far from 0.5
 comes near. Of cw light the smaller of two e-values counts, which costs some pairs.
 
-With "all at once" the share of signal is found from the same photons, as the program does, bright segments are those
-above a fixed count though the light falls, and a state lasts five segments only: what passes by chance holds more
-background than is taken off, and a switch inside a segment spoils its share. That is why the limits miss more often
-there than elsewhere where g2(0) is small.
+With background the share of signal is found from the same photons, as the program does, and with "all at once" bright
+segments are those above a fixed count, though the light falls.
 
 """
 
