@@ -49,7 +49,8 @@ def test_too_few_pairs_are_undecided_and_given_up_within_a_budget():
     for run in ("ht/hh_v2_t2_qd_run0.ht2", "ht/hh_v2_t2_qd_run1.ht2"):
         seen = record(run, {"rule": "g2", "budget_s": 10})
         assert seen["verdict"] == "undecidable"
-        assert seen["used_s"] == pytest.approx(10.0)
+        assert seen["used_s"] < 5  # that there will be too few is clear early
+        assert seen["evidence"]["central"] == 0
 
 
 @pytest.mark.parametrize("name", ["ptu/th260n_t2_1ch_bursts.ptu"])

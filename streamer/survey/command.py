@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-import signal
 import sys
-import threading
 from bisect import insort
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +17,7 @@ from streamer.errors import InputError
 from streamer.replay import obey_signals, saver
 from streamer.survey.dots import Dot, Plan
 from streamer.survey.files import write_table
+from streamer.survey.interrupts import Interrupts
 from streamer.survey.marked import INPUTS, run_marked
 from streamer.survey.picture import picture
 from streamer.survey.purse import Purse
@@ -84,6 +82,7 @@ class Book:
     def __init__(self, asked: Asked, rules: dict[str, Any], rules_from: str) -> None:
         self.asked, self.rules, self.rules_from = asked, rules, rules_from
         self.rows: list[Row] = []
+        self.interrupts = Interrupts()
         self._aloud = not asked.quiet and (asked.serve is not None or sys.stderr.isatty())
 
     @property
@@ -96,7 +95,8 @@ class Book:
         insort(self.rows, row, key=lambda one: one.number)
         if self._aloud:
             sys.stderr.write(f"streamer: {dot_line(row.plain())}\n")
-        self.write()
+        with self.interrupts.held():
+            self.write()
 
     def write(self) -> list[Path]:
         """The table, where there is a folder for it."""
@@ -133,7 +133,7 @@ def survey(settings: Settings, asked: Asked, origin: str, *, as_json: bool = Fal
     assert settings.stop is not None
     book = Book(asked, dict(settings.stop), origin)
     try:
-        with killed_politely():
+        with book.interrupts:
             _work(Plan(settings, asked.exposure_s), asked, book)
     except KeyboardInterrupt:
         sys.stderr.write("streamer: interrupted; the survey is of the dots up to here\n")
@@ -153,19 +153,6 @@ def survey(settings: Settings, asked: Asked, origin: str, *, as_json: bool = Fal
     for row in bad:
         sys.stderr.write(f"streamer: {row.name}: {row.reason.removeprefix(f'{row.name}: ')}\n")
     return 2 if bad and asked.serve is None else 0  # whoever sent a dot to a daemon was told there
-
-
-@contextmanager
-def killed_politely() -> Iterator[None]:
-    """Let a polite kill end the survey as Ctrl-C does, with its workers; only the main thread may say so."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _work(plan: Plan, asked: Asked, book: Book) -> None:
