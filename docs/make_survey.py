@@ -98,7 +98,7 @@ the rest goes on, and the status is then 2.
 ```console
 $ streamer survey replay_data/dot.ptu --out OUT
 $ streamer survey simulate:single simulate:poisson simulate: --workers 2 --rules 'rule="g2"' --budget 30 --json
-$ streamer survey simulate:steady --set duration=12 --set next_dot=1:3 --next-dot 1 --out OUT
+$ streamer survey simulate:steady --set duration=12 --set next_dot=1:3 --next-dot 1 --rules 'rule="g2"' --out OUT
 ```
 
 | option | meaning |

@@ -12,6 +12,7 @@ from typing import Any
 
 from streamer.chunk import Chunk
 from streamer.config import Settings
+from streamer.errors import InputError
 from streamer.first_look import first_look
 from streamer.irf import read_response
 from streamer.pipeline import Pipeline
@@ -79,7 +80,10 @@ def analyse(address: str, settings: Settings, options: Mapping[str, str] | None 
 
 def analyse_to(path: str, settings: Settings, folder: str | None) -> dict[str, Any]:
     """The summary of a recording, and its results in `folder` when one is given; a worker process can run it."""
-    pipeline = analyse(path, settings)
+    try:
+        pipeline = analyse(path, settings)
+    except InputError as error:
+        raise error if path in str(error) else InputError(f"{path}: {error}") from None
     results = pipeline.results(studied=pipeline.study())
     if folder is not None:
         load_sink("folder")(Path(folder), results)

@@ -15,7 +15,10 @@ from streamer.errors import InputError, Refused, StreamerError
 from streamer.transport import DEFAULT_ADDRESS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from streamer.config import Settings
+    from streamer.result import Result
 
 app = typer.Typer(
     help="Real-time analysis of single-photon time tags.",
@@ -60,7 +63,7 @@ def _settings(config: Path | None, rules: str | None) -> Settings:
 
     settings = load_settings(config, stop=None if rules is None else load_rules(rules))
     if settings.stop is not None:
-        stop_rules.check(settings.stop, "stop" if rules is None else "--rules")
+        stop_rules.check(settings.stop, f"{config}: stop" if rules is None else "--rules")
     return settings
 
 
@@ -179,15 +182,21 @@ def serve(
 
     settings = _settings(config, rules)
     _writable(out)
+    write = saver(out, per_run=True)
+
+    def save(run: str, results: Sequence[Result]) -> str:
+        where = write(run, results)
+        summary = next(result.values for result in results if result.name == "summary")
+        sys.stderr.write(f"streamer: {run}: {summary['stopped_by'] or 'goes on'}; results are in {where}\n")
+        return where
+
     with Hub(address) as hub:
-        daemon = Daemon(hub, settings, saver(out, per_run=True))
+        daemon = Daemon(hub, settings, save)
         obey_signals(daemon)
         sys.stderr.write(f"streamer: waiting for a source at {hub.address} (Ctrl-C ends)\n")
         daemon.serve()
         if daemon.failed is not None:
             raise daemon.failed
-        if daemon.saved:
-            sys.stderr.write(f"streamer: results are in {daemon.saved}\n")
 
 
 @app.command()
@@ -205,7 +214,9 @@ def send(
     if source.startswith("follow:"):
         sys.stderr.write(f"streamer: waiting for {source.removeprefix('follow:')}\n")
     totals, end = run(source, to, load_settings(config), _pairs(options or []), wait)
-    sys.stderr.write(f"streamer: sent {totals.get('received', 0)} photons ({end.reason})\n")
+    received, after = totals.get("received", 0), totals.get("after", 0)
+    counted = f", of which {received} were counted" if after else ""
+    sys.stderr.write(f"streamer: sent {received + after} photons{counted} ({end.reason})\n")
     for line in end.warnings:
         sys.stderr.write(f"streamer: {line}\n")
 

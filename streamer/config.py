@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from streamer.errors import InputError
 
+EXAMPLE = """'rule="g2", error=0.01' or 'any=[{rule="g2"}, {rule="exposure", seconds=60}]'"""
+
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Channel = Annotated[int, Field(ge=0, le=254)]
 CascadePart = Literal[
@@ -240,18 +242,28 @@ def load_settings(path: Path | None, **overrides: Any) -> Settings:
 def load_rules(text: str) -> dict[str, Any]:
     """Rules of `--rules`: the path of a TOML file, its table [stop] or the whole of it, or TOML itself on one line.
 
+    On one line the parameters of a rule may be parted by commas: rule="g2", error=0.01.
+
     Raises:
         InputError: it is neither.
     """
     path = Path(text)
-    inline = "=" in text and not path.exists()
-    try:
-        values = tomllib.loads(text if inline else path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(
-            f"--rules {text}: cannot be read ({error.strerror}); give a TOML file, or a rule such as 'rule=\"g2\"'"
-        ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"--rules {text}: not TOML ({error}); correct it") from None
-    rules: dict[str, Any] = values.get("stop", values)
-    return rules
+    if "=" not in text or path.exists():
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8")) if text else {}
+        except OSError as error:
+            raise InputError(
+                f"--rules {text}: cannot be read ({error.strerror}); give a TOML file, or a rule such as {EXAMPLE}"
+            ) from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise InputError(f"--rules {text}: not TOML ({error}); correct the file") from None
+        rules: dict[str, Any] = values.get("stop", values)
+        return rules
+    for form in (text, f"stop = {{{text}}}", f"stop = {text}"):
+        try:
+            values = tomllib.loads(form)
+        except tomllib.TOMLDecodeError:
+            continue
+        rules = values.get("stop", values)
+        return rules
+    raise InputError(f"--rules {text}: neither a file nor TOML; write it like {EXAMPLE}")

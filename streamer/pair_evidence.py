@@ -41,6 +41,7 @@ class PairEvidence:
         error: what of the promised error is left for the pairs.
         why: why nothing can be claimed, where that is so.
         signal: share of the pairs that is signal, limits; of all that was credited.
+        earlier: (pairs, accidental pairs) credited while other states were told than now; None where there are none.
     """
 
     def __init__(
@@ -78,6 +79,8 @@ class PairEvidence:
         # Of what was credited: product counts per s, photons of a and b, those after the gate, seconds.
         self._seen: Floats = np.zeros(6)
         self.signal = STEADY
+        self.earlier: tuple[int, float] | None = None
+        self._told: tuple[str, ...] | None = None
         self.why: str | None = None
 
     def _parts(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_], float]:
@@ -98,6 +101,10 @@ class PairEvidence:
 
     def look(self, evidence: Evidence) -> RatioEvidence:
         """Credit what came since the last look."""
+        if self.state != ALL and evidence.states is not None and evidence.states.names != self._told:
+            if self.ratio.accidental:
+                self.earlier = self.ratio.central, self.ratio.accidental
+            self._told = evidence.states.names
         doubt = evidence.moment.doubts.get("pairs") or (
             evidence.moment.doubts.get("nanotimes") if self.gate_ns > 0 else None
         )

@@ -55,6 +55,7 @@ class Finding:
         verdict: what was found out, where the rule asks a question.
         left_s: stream time until `met` is as probable as not; None where nothing can be said.
         due_s: exposure at which the next look must come at the latest; None: whenever.
+        by: names of the rules that were met.
         known: False where nothing can be said, so that the opposite cannot be said either.
     """
 
@@ -66,6 +67,7 @@ class Finding:
     left_s: float | None = None
     due_s: float | None = None
     known: bool = True
+    by: tuple[str, ...] = ()
 
 
 class Watch(Protocol):
@@ -101,7 +103,8 @@ class Guarded:
         """See Watch."""
         if self.broken is None:
             try:
-                return self.inner.look(evidence)
+                found = self.inner.look(evidence)
+                return replace(found, by=(self.name,)) if found.met else found
             except Exception as error:  # whatever it is, and whoever wrote the rule
                 log.exception("the stop rule %s failed", self.name)
                 self.broken = f"rule {self.name}: failed, and looks no more: {type(error).__name__}: {error}"
@@ -144,7 +147,10 @@ class Joined:
         if self.how == "not":
             name, one = named[0]
             met = one.known and not one.met
-            return replace(one, met=met, words=f"not {name}: {one.words}", tracks={}, verdict=None, left_s=None)
+            return replace(
+                one, met=met, words=f"not {name}: {one.words}", tracks={}, verdict=None, left_s=None,
+                by=(f"not {name}",) if met else (),
+            )  # fmt: skip
         met = (any if self.how == "any" else all)(one.met for one in self.found)
         told = [(name, one) for name, one in named if one.met or not met]
         left = [one.left_s for one in self.found if not one.met]
@@ -163,6 +169,7 @@ class Joined:
             next((one.verdict for _, one in told if one.met and one.verdict), None),
             expected,
             min((one.due_s for one in self.found if one.due_s is not None), default=None),
+            by=tuple(name for name, one in named if one.met) if met else (),
         )  # fmt: skip
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from streamer.batch import looked_at
 from streamer.chunk import StreamEnd
 from streamer.config import Settings
+from streamer.errors import Refused
 from streamer.registry import open_source
 from streamer.transport import Sender
 
@@ -25,7 +27,10 @@ def send(
     """
     source = looked_at(open_source(address, options), address, options, settings)
     with Sender(to, source.info) as sender:
-        sender.connect(wait_s)
+        try:
+            sender.connect(wait_s)
+        except Refused as refused:  # of what stream, says more than at which port
+            raise Refused(str(refused).replace(f"{sender.address}", address, 1)) from None
         interrupted = False
         try:
             for chunk in source.chunks():
@@ -36,4 +41,5 @@ def send(
             interrupted = True
             source.stop("interrupted")
         end = StreamEnd("interrupted") if interrupted else source.end()
-        return sender.end(end, TOTALS_S), end
+        totals = sender.end(end, TOTALS_S)
+        return totals, end if sender.stopped is None else replace(end, reason=sender.stopped)

@@ -6,7 +6,6 @@ gone by. A stream is cut there, so what a look sees depends on nothing but the p
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -134,7 +133,8 @@ class Stopping:
             "verdict": None if found is None else found.verdict,
             "met": found is not None and found.met,
             "met_s": self.met_s,
-            "left_s": None if found is None or found.left_s is None or math.isinf(found.left_s) else found.left_s,
+            "stopped_on": [] if self.stopped is None else list(self.stopped.by),
+            "left_s": None if found is None or self.stopped is not None else finite(found.left_s),
             "evidence": {} if found is None else finite(found.numbers),
             "tracks": {} if found is None else finite(found.tracks),
             "since_s": self.since_s,

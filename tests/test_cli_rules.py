@@ -61,7 +61,7 @@ def test_the_line_for_people():
 @pytest.mark.parametrize(
     ("rules", "word"),
     [('rule="g3"', "--rules.rule: must be one of"), ("no/such.toml", "no/such.toml: cannot be read"),
-     ('rule="photons"', "--rules.photons: Field required")],
+     ('rule="photons"', "--rules.photons: rule photons needs it")],
 )  # fmt: skip
 def test_wrong_rules_are_one_line_and_status_2(rules, word):
     done = call("replay", bundled_recording()[0], "--no-viewer", "--rules", rules)

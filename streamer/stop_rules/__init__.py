@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import json
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
@@ -70,7 +71,8 @@ def _held_for(tree: Mapping[str, Any], origin: str) -> float:
 def _parameters(tree: Mapping[str, Any], origin: str) -> Rule:
     name = tree["rule"]
     if name not in names():
-        raise InputError(f"{origin}.rule: must be one of {', '.join(names())}, got {name!r}")
+        near = meant(str(name), names())
+        raise InputError(f"{origin}.rule: must be one of {', '.join(names())}, got {name!r}{near}")
     kind = rule_of(name)
     try:
         return kind(**{key: value for key, value in tree.items() if key != "rule"})
@@ -79,12 +81,22 @@ def _parameters(tree: Mapping[str, Any], origin: str) -> Rule:
             raise InputError(f"{origin}: keys must be text; got {json.dumps(dict(tree), default=str)}") from None
         lines = []
         for fault in error.errors():
-            key = ".".join(str(part) for part in fault["loc"])
+            key = "".join(f".{part}" for part in fault["loc"])
             told = fault["msg"].removeprefix("Value error, ")
             if fault["type"] == "extra_forbidden":
-                told = f"rule {name} has no such parameter; known are {', '.join(kind.model_fields)}"
-            lines.append(f"{origin}.{key}: {told}, got {fault['input']!r}")
+                told = f"rule {name} has no such parameter{meant(key[1:], kind.model_fields)}"
+                lines.append(f"{origin}{key}: {told}; known are {', '.join(kind.model_fields)}")
+            elif fault["type"] == "missing":
+                lines.append(f"{origin}{key}: rule {name} needs it: {kind.model_fields[key[1:]].description}")
+            else:
+                lines.append(f"{origin}{key}: {told}, got {fault['input']!r}")
         raise InputError("; ".join(lines)) from None
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """Which name was meant, where one is near."""
+    near = get_close_matches(name, list(known), 1)
+    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def begin(tree: Mapping[str, Any], plan: Plan, settings: Settings, origin: str = "stop") -> Watch:

@@ -77,6 +77,7 @@ class Watch:
             "g2_0_measured": plain(ratio.value),
             "low": low, "high": plain(high), "log_e_single": log_e.single, "log_e_not_single": log_e.not_single,
             "limit": limit, "signal": list(pairs.signal), "chance": None if ahead is None else ahead.chance,
+            "earlier": None if pairs.earlier is None else list(pairs.earlier),
             "reason": why,
         }  # fmt: skip
         tracks = {"single": max(log_e.single, 0.0) / limit, "not single": max(log_e.not_single, 0.0) / limit}
@@ -104,6 +105,9 @@ class Watch:
         of = f" of the {rule.state} state" if rule.state != "all" else ""
         central = numbers["central"]
         counted = f"{central} pair{'' if central == 1 else 's'} where {numbers['accidental']:.3g} were accidental"
+        if numbers["earlier"] is not None:
+            before = numbers["earlier"]
+            counted += f", {before[0]} and {before[1]:.3g} of them while other states were told"
         sure = f"{100 * (1 - rule.error):.12g} % at any moment; {counted}"
         high = "unlimited" if numbers["high"] is None else f"below {numbers['high']:.3g}"
         if verdict == SINGLE:

@@ -55,7 +55,8 @@ class Watch:
         half = (high - low) / 2
         if half <= rule.half_width and (why := pairs.overlap(evidence)) is not None:
             return unknown(why, numbers)
-        told = f"g2(0) of the {rule.state} state between {low:.3g} and {high:.3g} at any moment"
+        sure = f"{100 * (1 - rule.error):.12g} % at any moment"
+        told = f"g2(0) of the {rule.state} state between {low:.3g} and {high:.3g}, {sure}"
         left_s = evidence.elapsed_s * ((half / rule.half_width) ** 2 - 1)
         return Finding(
             half <= rule.half_width, f"{told} (+- {half:.2g}, wanted {rule.half_width:g})", numbers,

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from streamer import stop_rules
 from streamer.batch import ahead, looked_at
 from streamer.chunk import Chunk, StreamEnd, StreamInfo
 from streamer.config import Settings
@@ -135,22 +134,11 @@ def row_of(
     numbers = _g2_numbers(record["evidence"]) or {}
     return Row(
         number, name, verdict, words if cut_short is None or stopped else f"{cut_short}; {words}", part, began_s,
-        ", ".join(met_rules(record["rules"], words)) if stopped else BUDGET if spent else "",
+        ", ".join(record["stopped_on"]) if stopped else BUDGET if spent else "",
         used_s, planned_s, saved_s, allowed_s, photons, photons / used_s if used_s else None,
         **{key: numbers.get(key) for key in ("g2_0", "low", "high", "central", "accidental")},
         state=numbers.get("state", ""),
     )  # fmt: skip
-
-
-def met_rules(tree: Mapping[str, Any], words: str) -> list[str]:
-    """Which rules of a tree were met, of the words that a join makes of them."""
-    if "rule" in tree:
-        return [str(tree["rule"])]
-    how = next(one for one in stop_rules.JOINS if one in tree)
-    if how == "not":
-        return ["not " + str(tree[how].get("rule", "a join"))]
-    parts = stop_rules.labelled(tree[how])
-    return [part for part in parts if f"; {part}: " in f"; {words}"]
 
 
 def _g2_numbers(evidence: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.table import Table
 
 from streamer.show import fixed, interval, number
-from streamer.survey.table import REFUSED
 
 MANY = 60  # dots, beyond which they are not listed one by one: the table on disk has them
 
@@ -36,7 +35,7 @@ def print_survey(values: dict[str, Any]) -> None:
             table.add_row(
                 str(dot["number"]), dot["name"], dot["verdict"], fixed(dot["used_s"], ".2f"),
                 fixed(dot["saved_s"], ".2f"), fixed(dot["photons"], ","), interval(dot),
-                dot["reason"] if dot["verdict"] == REFUSED else dot["stopped_on"],
+                dot["stopped_on"] if dot["stopped_on"] else dot["reason"],
             )  # fmt: skip
         console.print(table)
     totals = values["totals"]

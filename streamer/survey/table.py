@@ -30,8 +30,8 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "rate_cps": ("1/s", "photons over exposure"),
     "state": ("", "whose g2(0) it is"),
     "g2_0": ("", "at the stop"),
-    "low": ("", "limit of g2(0) that holds at every moment"),
-    "high": ("", "limit of g2(0) that holds at every moment; empty: unlimited"),
+    "low": ("", "limit of g2(0) that holds at every moment but for the promised error, by itself"),
+    "high": ("", "the same, from above; empty: unlimited"),
     "central": ("", "pairs at zero delay"),
     "accidental": ("", "pairs there to be expected by chance"),
 }

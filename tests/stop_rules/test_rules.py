@@ -36,9 +36,9 @@ def test_every_rule_stands_in_the_documentation_with_its_parameters():
         ({"rule": "g3"}, "stop.rule: must be one of "),
         ({"rule": ["g2"]}, "stop.rule: must be one of "),
         ({"rule": "g2", "error": 0.7}, "stop.error: Input should be less than 0.5, got 0.7"),
-        ({"rule": "g2", "sate": "all"}, "stop.sate: rule g2 has no such parameter; known are "),
+        ({"rule": "g2", "sate": "all"}, "stop.sate: rule g2 has no such parameter (did you mean state?); known are "),
         ({"rule": "g2", "state": "brigt"}, "stop.state: "),
-        ({"rule": "photons"}, "stop.photons: Field required"),
+        ({"rule": "photons"}, "stop.photons: rule photons needs it: How many"),
         ({"rule": "lifetime"}, "give `ns` or `percent`"),
         ({"any": []}, "stop.any: must be a list of rules with at least one"),
         ({"any": {"rule": "g2"}}, "stop.any: must be a list"),
@@ -82,6 +82,7 @@ def test_rules_of_the_command_line(tmp_path):
     assert load_rules(str(file)) == {"rule": "photons", "photons": 5}
     file.write_text('rule = "photons"\nphotons = 5\n')
     assert load_rules(str(file)) == {"rule": "photons", "photons": 5}
-    for wrong in ("no/such/rules.toml", 'rule="g2'):
+    assert load_rules('rule="g2", error=0.01') == load_rules('{rule="g2", error=0.01}') == {"rule": "g2", "error": 0.01}
+    for wrong in ("no/such/rules.toml", 'rule="g2', "rule=g2"):
         with pytest.raises(InputError, match="--rules"):
             load_rules(wrong)

@@ -10,10 +10,8 @@ import pytest
 
 from sinks.survey_figure import write as draw
 from streamer.batch import analyse
-from streamer.config import Settings
 from streamer.errors import InputError
 from streamer.survey import Dot, Plan, Row, run_survey, values_of
-from streamer.survey.dots import met_rules
 from streamer.survey.files import write_table
 from streamer.survey.picture import picture
 from streamer.survey.table import COLUMNS
@@ -60,13 +58,17 @@ def test_a_row_is_what_batch_finds(rows):
 
 
 def test_joined_rules_say_which_of_them_stopped():
-    tree = {"any": [G2, {"rule": "g2", "state": "all"}, {"all": [G2]}]}
-    row = run_survey(dots("simulate:poisson"), Plan(Settings(studies=(), stop=tree)), nobody)[0]
-    assert row.verdict == "not single"
-    assert row.stopped_on == "g2 2"  # states are not known at the first looks
-    assert row.state == "brightest"
-    assert met_rules(tree, "g2 1: single; and so on; all: g2: single") == ["g2 1", "all"]
-    assert met_rules({"not": G2}, "not g2: undecided") == ["not g2"]
+    for tree, told in (
+        ({"any": [G2, {"rule": "exposure", "seconds": 0.1}]}, ["exposure"]),
+        (
+            {"all": [{"any": [G2, {"rule": "photons", "photons": 9}]}, {"rule": "exposure", "seconds": 0.1}]},
+            ["any", "exposure"],
+        ),
+        ({"not": {"rule": "exposure", "seconds": 9}}, ["not exposure"]),
+        ({"rule": "photons", "photons": 9, "for_s": 0.1}, ["photons"]),
+    ):
+        pipeline = analyse("simulate:single", SETTINGS.model_copy(update={"stop": tree}), SHORT | {"seed": "1"})
+        assert pipeline.stopping.record(6.0)["stopped_on"] == told
 
 
 def test_the_planned_exposure_can_be_given(rows):
