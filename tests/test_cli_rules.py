@@ -28,6 +28,7 @@ def stop_of(*arguments):
     return summary["stop"], summary["photons"], summary["account"]["analysed"]
 
 
+@pytest.mark.slow
 def test_a_recording_stops_at_the_same_photon_at_any_speed_and_in_a_batch(tmp_path):
     path, _ = bundled_recording()
     rules = tmp_path / "rules.toml"
@@ -38,6 +39,7 @@ def test_a_recording_stops_at_the_same_photon_at_any_speed_and_in_a_batch(tmp_pa
         assert stop_of("replay", path, "--speed", speed, "--no-viewer", "--json", "--rules", RULES) == batch, speed
 
 
+@pytest.mark.slow
 def test_a_live_stream_stops_where_a_batch_of_it_does():
     """A live stream says its channels and delays; nothing is looked at beforehand."""
     options = ("--set", "seed=3", "--set", "duration=20")
