@@ -41,6 +41,7 @@ class PairEvidence:
         error: what of the promised error is left for the pairs.
         why: why nothing can be claimed, where that is so.
         signal: share of the pairs that is signal, limits; of all that was credited.
+        since_s: exposure from which pairs count.
         earlier: (pairs, accidental pairs) credited while other states were told than now; None where there are none.
     """
 
@@ -82,6 +83,8 @@ class PairEvidence:
         self.earlier: tuple[int, float] | None = None
         self._told: tuple[str, ...] | None = None
         self.why: str | None = None
+        self.since_s = 0.0
+        self._looked = False
 
     def _parts(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_], float]:
         """What of the pair axis is about zero delay, what is the reference, and the reference's weight."""
@@ -101,6 +104,9 @@ class PairEvidence:
 
     def look(self, evidence: Evidence) -> RatioEvidence:
         """Credit what came since the last look."""
+        if evidence.late and not self._looked:
+            self.since_s = evidence.elapsed_s
+        self._looked = True
         if self.state != ALL and evidence.states is not None and evidence.states.names != self._told:
             if self.ratio.accidental:
                 self.earlier = self.ratio.central, self.ratio.accidental

@@ -19,6 +19,7 @@ from streamer.rule import Rule as Contract
 
 UNDECIDABLE = "undecidable"
 LEAST_PAIRS = 1.0  # accidental, before a time is foreseen or limits are worth the computing
+PATIENCE = 0.1  # of the budget, before which nothing is given up: a dot may begin in the dark
 FEW = 3.0  # -log(0.05): the upper limit of what gave no count at all
 
 
@@ -62,10 +63,11 @@ class Watch:
         decided = verdict != UNDECIDED
         ahead = self._ahead(evidence) if not decided and why is None else None
         spent = rule.budget_s is not None and evidence.elapsed_s >= rule.budget_s
-        hopeless = ahead is not None and ahead.chance is not None and ahead.chance < rule.give_up
+        patient = rule.budget_s is not None and evidence.elapsed_s - pairs.since_s < PATIENCE * rule.budget_s
+        hopeless = not patient and ahead is not None and ahead.chance is not None and ahead.chance < rule.give_up
         left_s = None
         if ahead is not None and math.isfinite(ahead.median) and ratio.accidental >= LEAST_PAIRS:
-            left_s = ahead.median / ratio.accidental * evidence.elapsed_s
+            left_s = ahead.median / ratio.accidental * (evidence.elapsed_s - pairs.since_s)
         if not decided and (spent or hopeless):
             verdict = UNDECIDABLE
         met = decided or spent or hopeless
@@ -90,13 +92,14 @@ class Watch:
         Dark counts alone give none: then it is the upper limit that says that there will be too few.
         """
         ratio, rule = self.pairs.ratio, self.rule
-        if not evidence.elapsed_s:
+        gone_s = evidence.elapsed_s - self.pairs.since_s
+        if gone_s <= 0:
             return None
         left = None
         if rule.budget_s is not None:
             weight = ratio.references[0]
             most = ratio.accidental + (0.0 if weight is None else FEW / weight)
-            left = most * max(rule.budget_s - evidence.elapsed_s, 0.0) / evidence.elapsed_s
+            left = most * max(rule.budget_s - evidence.elapsed_s, 0.0) / gone_s
         return forecast(ratio, self.pairs.error, left, sum(self.pairs.signal) / 2)
 
     def _words(self, verdict: str, why: str | None, spent: bool, numbers: dict[str, Any]) -> str:

@@ -2,6 +2,9 @@
 
 import pytest
 
+from streamer.config import Settings
+from streamer.pipeline import Pipeline
+from streamer.registry import open_source
 from tests.stop_rules.ways import tried
 
 BUDGET = {"rule": "g2", "budget_s": 60}
@@ -53,3 +56,27 @@ def test_the_expected_time_is_of_the_right_size():
     half, _ = tried(rules, "simulate:single", duration=90, rate=4000, rate_hz="5e6")
     left = half.stopping._watch.found[0].left_s
     assert used / 8 < left < 2 * used
+
+
+def test_rules_that_come_late_foresee_by_the_pairs_since_then():
+    """A budget of which half is over when the rule is set: nothing has come yet, and that is no sign."""
+    source = open_source("simulate:single", {"duration": "30", "rate": "30000", "rate_hz": "5e6"})
+    pipeline, late = Pipeline(source.info, Settings(studies=())), False
+    for chunk in source.chunks():
+        if pipeline.stream_s >= 20 and not late:
+            pipeline.rule({"rule": "g2", "budget_s": 40})
+            late = True
+        pipeline.feed(chunk)
+    assert pipeline.stopping.record(None)["verdict"] == "single"
+
+
+def test_a_cw_dot_that_begins_in_the_dark_is_not_given_up_at_once():
+    """Its pairs come with the square of the light: in the dark a verdict looks out of reach."""
+    options = {
+        "eta_x": "0.02,0.9", "eta_bx": "0,0", "tau_x_ns": "20,20", "tau_bx_ns": "5,5", "levels": 2, "pump_per_us": 20,
+        "dwell": "exp:1,exp:3", "excitation": "cw", "mode": "T2", "eta_c": 0.01, "duration": 40, "dark_cps": 50,
+    }  # fmt: skip
+    rules = {"rule": "g2", "budget_s": 40}
+    verdicts = [tried(rules, "simulate:", {"cw_window_ns": 4.0}, seed=seed, **options)[1] for seed in range(5)]
+    assert all(one["used_s"] is None or one["verdict"] == "single" or one["used_s"] >= 4 for one in verdicts)
+    assert sum(one["verdict"] == "single" for one in verdicts) >= 4
